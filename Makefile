@@ -1,0 +1,40 @@
+# The tour: `make help`. Every target makes what it needs; nothing has to be installed first but Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench run clean
+
+help: ## this tour
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
+	@echo "Preparing $(VENV) (about half a minute the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(READY)
+
+demo: $(READY) ## Togai accounts and invoices arrive in Zoho Books, through a real Kafka, in under 90 s
+	@$(BIN)/pipeline demo
+
+test: $(READY) ## every test, on a real Kafka
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## ruff, mypy --strict, import-linter, deptry
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/deptry .
+
+bench: $(READY) ## the figures of docs/performance.md, side by side, into build/bench.json
+	@$(BIN)/python -m tests.bench
+
+run: $(READY) ## the same machine for real connections (after `pipeline apply`)
+	@$(BIN)/pipeline run
+
+clean: ## forget the environment and the build output (not the state directory)
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache
