@@ -1,0 +1,307 @@
+"""What an app is: the seam that Togai, Zoho Books and any third app fill in the same way.
+
+An action is two parts. `plan` is pure: it decides from the input and what is known (create, update, unchanged, park,
+refuse …). `apply` carries a planned call out. Previews, replay plans and no-op replays use `plan` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import msgspec
+from pydantic import BaseModel
+
+from pipeline.schemas.envelope import Event
+from pipeline.schemas.records import ObjectRef
+
+# --- transport ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `path` is absolute on the app's API host; secrets travel in headers or body, never in `query`."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """Sends one request to `base_url` and gives the answer, whatever its status.
+
+    Raises `Retry` where the request surely was not sent, `InDoubt` where it was or may have been.
+    """
+
+    async def send(self, base_url: str, request: Request) -> Response: ...
+
+
+# --- planning -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The far side of a pair, with the hash of the state last applied and the source's version of it."""
+
+    other: ObjectRef
+    hash: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two objects that are the same thing, to be written to `id.mappings` when the effect is certain."""
+
+    source: ObjectRef
+    destination: ObjectRef
+    hash: str = ""
+    version: str = ""
+
+
+class View(Protocol):
+    """What planning may look at; no I/O."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The connection's settings, without secrets."""
+
+    @property
+    def profile(self) -> Mapping[str, Any]:
+        """What the start-up checks learnt (`Session.check`)."""
+
+    def mapped(self, ref: ObjectRef) -> Mapped | None:
+        """The far side of `ref` within the command's pair of connections, looked up from either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Calls are needed. `operation`: ``create`` | ``update`` | ``write`` | ``read``; `most` calls at the most.
+
+    `request` is the main one, for previews; `source` the object that the effect will be mapped to, `hash` and
+    `version` what the mapping will hold; `diff` what an update changes. `state` is the action's own.
+    """
+
+    operation: str
+    request: Request
+    most: int = 1
+    source: ObjectRef | None = None
+    hash: str = ""
+    version: str = ""
+    diff: Mapping[str, Any] = field(default_factory=dict)
+    state: Any = None
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The destination already holds this: no call. The run goes on with `output`."""
+
+    output: Mapping[str, Any]
+    object: ObjectRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A newer version was applied before: no call. The run goes on with `output`."""
+
+    output: Mapping[str, Any]
+    object: ObjectRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Wait until `ref` has a counterpart."""
+
+    ref: ObjectRef
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """By option, nothing is to be done; the run ends here."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Final: a person decides. `cause` groups, `code` is stable within it."""
+
+    message: str
+    cause: str = "invalid"
+    code: str = ""
+
+
+Plan = Call | Unchanged | Superseded | Park | Skip | Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply` achieved. `operation`: ``created`` | ``updated`` | ``unchanged`` | ``written`` | ``read``."""
+
+    operation: str
+    output: Mapping[str, Any]
+    object: ObjectRef | None = None
+    pair: Pair | None = None
+    warnings: Sequence[str] = ()
+    data: Any = None
+    """The object itself, for a fetch that becomes an event."""
+    sourceversion: str = ""
+
+
+Input = TypeVar("Input", bound=msgspec.Struct)
+
+
+class Action(Protocol, Generic[Input]):
+    """One thing an app can be asked to do.
+
+    `repeat` says what makes it safe to repeat: ``keyed`` (the destination enforces our unique key), ``idempotent``
+    (setting the same state twice is one state), ``read``.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    repeat: ClassVar[str]
+    calls: ClassVar[str]
+    input: type[Input]
+
+    def plan(self, input: Input, view: View) -> Plan:
+        """Decide without I/O. Raises `Refused` where the input cannot be booked."""
+
+    async def apply(self, call: Call, session: Session) -> Applied:
+        """Carry `call` out. Raises the `EffectError`s; never retries on its own."""
+
+
+# --- triggers -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """An event kind an app offers. `schema` types its data for CEL (a msgspec Struct), `sample` is a realistic object.
+
+    `fetch` names the action that gets the object afresh when an event is a hint; `object` the app's noun for it.
+    """
+
+    name: str
+    title: str
+    object: str
+    schema: type[msgspec.Struct]
+    sample: Mapping[str, Any]
+    fetch: str = ""
+
+
+# --- connections --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token with its end (POSIX seconds)."""
+
+    value: str
+    expires: float
+
+
+class TokenStore(Protocol):
+    """Where a session keeps its token across restarts and owners; it is stored encrypted."""
+
+    def load(self) -> Token | None: ...
+
+    def save(self, token: Token | None) -> None: ...
+
+    def refreshes(self) -> Sequence[float]:
+        """POSIX times of the token requests of the last ten minutes, over all owners."""
+
+    def refreshed(self, at: float) -> None:
+        """Note a token request; called before it is sent."""
+
+
+class Session(Protocol):
+    """A connection in use: authenticates, sends, and sorts answers into the error tree. One a connection and worker."""
+
+    async def send(self, request: Request) -> Any:
+        """The decoded JSON answer (money as Decimal) of a call that succeeded. Raises the `EffectError`s."""
+
+    async def check(self) -> Mapping[str, Any]:
+        """All start-up checks; gives the profile. Raises `Stopped` with the remedy in the vendor's own words."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a connection may use. `windows` are (calls, seconds); `day` calls a day, None for no limit."""
+
+    windows: Sequence[tuple[int, float]]
+    day: int | None
+    in_flight: int
+    live_reserve: float = 0.1
+    """Share of the day's calls that bulk commands leave to live ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What a webhook body came down to: one hinted event without connection (the receiver adds it)."""
+
+    trigger: str
+    subject: str
+    data: Any
+    sourceversion: str = ""
+
+
+class App(Protocol):
+    """An app: found by entry point (`pipeline.apps`), one instance, no state."""
+
+    name: str
+    title: str
+    settings: type[BaseModel]
+    """Connection form: what is not secret. Raises a validation error that names the field."""
+    secrets: Mapping[str, str]
+    """Connection form: secret fields with their descriptions."""
+    triggers: Mapping[str, Trigger]
+    actions: Mapping[str, Action[Any]]
+
+    def quota(self, settings: Mapping[str, Any]) -> Quota: ...
+
+    def quiet_period(self, settings: Mapping[str, Any]) -> float:
+        """Seconds after which a lost call can no longer take effect: longer than the app's own time-out."""
+
+    def party(self, trigger: str, data: Any) -> str:
+        """The party of an event whose producer gave none; "" where it cannot be told."""
+
+    def version(self, trigger: str, data: Any) -> str:
+        """The source's version of the object, "" where it has none."""
+
+    def document(self, trigger: str, event: Event) -> msgspec.Struct | None:
+        """The event's object as a neutral document; None where the trigger has none. Raises `Refused` if it cannot."""
+
+    def hooks(self, kind: str, body: bytes) -> Sequence[Hook]:
+        """The events of a webhook body. Raises `Undecodable`."""
+
+    async def connect(
+        self, settings: Mapping[str, Any], secrets: Mapping[str, str], transport: Transport
+    ) -> Mapping[str, str]:
+        """Turn what the user typed into what is kept (a code becomes a refresh token). Raises `Stopped`."""
+
+    def session(
+        self,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        api: Transport,
+        auth: Transport,
+        tokens: TokenStore,
+        now: Any,
+    ) -> Session:
+        """A session over two transports: `api` is metered by the worker's quota, `auth` reaches the token endpoint."""

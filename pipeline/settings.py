@@ -1,0 +1,40 @@
+"""Settings of a process, from the environment (`PIPELINE_*`; Kafka's and the registry's by their usual names)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Encoding(StrEnum):
+    """How records that we emit are written. All of them are read."""
+
+    JSON = "json"
+    AVRO = "avro"
+
+
+class Settings(BaseSettings):
+    """Read once by a role's factory and passed on; nothing else reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="PIPELINE_", extra="ignore", frozen=True)
+
+    state_dir: Path = Path(".state")
+    kafka_bootstrap_servers: str = Field("", validation_alias="KAFKA_BOOTSTRAP_SERVERS")
+    schema_registry_url: str = Field("", validation_alias="SCHEMA_REGISTRY_URL")
+    topic_prefix: str = Field("", description="Put before every topic, group and transactional id")
+    partitions: int = Field(
+        6, ge=1, description="Of the events, steps, commands, ledger and state topics alike"
+    )
+    replication_factor: int | None = Field(None, description="1 on the embedded broker, else 3")
+    encoding: Encoding = Encoding.JSON
+    batch_size: int = Field(2000, ge=1, description="Events a batch, and so a transaction, of the agents")
+    session_timeout_seconds: float = Field(6.0, description="How long a silent worker keeps its partitions")
+    secrets_keys: SecretStr = Field(
+        SecretStr(""), description="`id:base64 of 32 bytes`, comma separated; the first one encrypts"
+    )
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8080
+    log_level: str = "INFO"
