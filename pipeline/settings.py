@@ -25,9 +25,7 @@ class Settings(BaseSettings):
     kafka_bootstrap_servers: str = Field("", validation_alias="KAFKA_BOOTSTRAP_SERVERS")
     schema_registry_url: str = Field("", validation_alias="SCHEMA_REGISTRY_URL")
     topic_prefix: str = Field("", description="Put before every topic, group and transactional id")
-    partitions: int = Field(
-        6, ge=1, description="Of the events, steps, commands, ledger and state topics alike"
-    )
+    partitions: int = Field(6, ge=1, description="Of the events, steps, commands, ledger and state topics alike")
     replication_factor: int | None = Field(None, description="1 on the embedded broker, else 3")
     encoding: Encoding = Encoding.JSON
     batch_size: int = Field(2000, ge=1, description="Events a batch, and so a transaction, of the agents")

@@ -21,7 +21,7 @@ from pipeline.schemas.records import ObjectRef
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `path` is absolute on the app's API host; secrets travel in headers or body, never in `query`."""
+    """One HTTP request. `path` is absolute on the API host; secrets travel in headers or body, never in `query`."""
 
     method: str
     path: str
@@ -297,6 +297,7 @@ class App(Protocol):
 
     def session(
         self,
+        *,
         settings: Mapping[str, Any],
         secrets: Mapping[str, str],
         api: Transport,

@@ -17,7 +17,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the neutral documents."""
 
 
-class Address(Document, kw_only=True):
+class Address(Document, frozen=True, kw_only=True):
     """A postal address; `country` is ISO 3166-1 alpha-2."""
 
     line1: str = ""
@@ -29,7 +29,7 @@ class Address(Document, kw_only=True):
     phone: str = ""
 
 
-class Party(Document, kw_only=True):
+class Party(Document, frozen=True, kw_only=True):
     """Who is billed. `type` is the source's noun (``account``, ``invoice_group``), `id` the source's id.
 
     `currency` is ISO 4217, `net_term_days` the credit period, `tax_ids` the source's names for tax numbers.
@@ -59,7 +59,7 @@ class LineKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Line(Document, kw_only=True):
+class Line(Document, frozen=True, kw_only=True):
     """One line. `amount` is its signed effect on the total; `details` are texts (slabs and the like), no money.
 
     `source_type` is the source's own type of the line; `group` a heading (the member of a grouped invoice, a tag).
@@ -77,7 +77,7 @@ class Line(Document, kw_only=True):
     slabs: list[Line] = []
 
 
-class Invoice(Document, kw_only=True):
+class Invoice(Document, frozen=True, kw_only=True):
     """An invoice. `total` is the source's own authority; the lines should add up to it, and whoever books it checks.
 
     `number` is the source's human number, "" where it has none. Dates are instants: the destination cuts them to days

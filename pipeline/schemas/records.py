@@ -26,7 +26,7 @@ class Lane(StrEnum):
 # --- deciding -----------------------------------------------------------------------------------------------------
 
 
-class Run(Record, kw_only=True):
+class Run(Record, frozen=True, kw_only=True):
     """One event through one link; it travels with each command and step. `id` is uuid5(event, link, replay).
 
     `trigger` holds only the values that later steps read; `outputs` what each ended step gave, by step id.
@@ -48,14 +48,14 @@ class Run(Record, kw_only=True):
     outputs: dict[str, dict[str, Any]] = {}
 
 
-class Emit(Record, kw_only=True):
+class Emit(Record, frozen=True, kw_only=True):
     """What a fetch becomes: an event of `type` with the fetched object as data, no hint any more."""
 
     type: str
     source_connection: str
 
 
-class Command(Record, kw_only=True):
+class Command(Record, frozen=True, kw_only=True):
     """One action to be carried out at `connection`. `id` is uuid5(run, step).
 
     `scope` names the two connections whose ids are mapped to each other (`mapping_scope`).
@@ -78,7 +78,7 @@ class Command(Record, kw_only=True):
     created: datetime | None = None
 
 
-class Step(Record, kw_only=True):
+class Step(Record, frozen=True, kw_only=True):
     """A run goes on: the step at `index` ended well and its output is in `run.outputs`. `id` is that command's."""
 
     id: str
@@ -99,8 +99,8 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
-class LinkDecision(Record, kw_only=True):
-    """One link's verdict. For a non-match, `clause` is the first clause that was false and `read` the values it read."""
+class LinkDecision(Record, frozen=True, kw_only=True):
+    """One link's verdict. For a non-match, `clause` is the first that was false and `read` the values it read."""
 
     link: str
     flow: str
@@ -113,7 +113,7 @@ class LinkDecision(Record, kw_only=True):
     command: str = ""
 
 
-class Decision(Record, kw_only=True):
+class Decision(Record, frozen=True, kw_only=True):
     """One record an event: what each link decided. Also written for repeated events (`duplicate`)."""
 
     event_id: str
@@ -131,7 +131,7 @@ class Decision(Record, kw_only=True):
 # --- carrying out -------------------------------------------------------------------------------------------------
 
 
-class ObjectRef(Record, kw_only=True):
+class ObjectRef(Record, frozen=True, kw_only=True):
     """An object in an app: `type` is the app's own noun (``account``, ``contact``, ``invoice``)."""
 
     app: str
@@ -149,7 +149,7 @@ class Status(StrEnum):
     REFUSED = "refused"
 
 
-class Cause(Record, kw_only=True):
+class Cause(Record, frozen=True, kw_only=True):
     """Why something was refused: `kind` groups, `code` is the destination's own where it gave one."""
 
     kind: str
@@ -157,7 +157,7 @@ class Cause(Record, kw_only=True):
     message: str = ""
 
 
-class Result(Record, kw_only=True):
+class Result(Record, frozen=True, kw_only=True):
     """The one terminal record of a command: the public contract of `sync.results`.
 
     `settled` says how an effect became certain: ``answer`` (the call's own), ``repeat`` (the keyed call was repeated
@@ -202,7 +202,7 @@ class LedgerState(StrEnum):
     DOUBT = "doubt"
 
 
-class LedgerRow(Record, kw_only=True):
+class LedgerRow(Record, frozen=True, kw_only=True):
     """An open command with its whole body, so that the next owner needs nothing else.
 
     `topic` and `offset` are where it was read: they order the commands of a party. `due` is when it may be tried
@@ -222,7 +222,7 @@ class LedgerRow(Record, kw_only=True):
     doubted: bool = False
 
 
-class Mapping(Record, kw_only=True):
+class Mapping(Record, frozen=True, kw_only=True):
     """One direction of a pair: the row's key is ``scope/app/type/id`` of this side, `other` the far side.
 
     `hash` is of the state last applied, `version` the source's version of it; both rows of a pair hold the same.
@@ -236,7 +236,7 @@ class Mapping(Record, kw_only=True):
     time: datetime | None = None
 
 
-class ConnectionState(Record, kw_only=True):
+class ConnectionState(Record, frozen=True, kw_only=True):
     """What a connection's owner must not forget: calls made, token, and whether it is stopped.
 
     `calls` are [POSIX second, calls] of the limiter's window; `day` the organisation's day and `day_calls` its calls.
@@ -261,7 +261,7 @@ class ConnectionState(Record, kw_only=True):
 # --- control ------------------------------------------------------------------------------------------------------
 
 
-class Connection(Record, kw_only=True):
+class Connection(Record, frozen=True, kw_only=True):
     """Credentials of one app. `secrets` are encrypted (`control.secrets`)."""
 
     id: str
@@ -271,7 +271,7 @@ class Connection(Record, kw_only=True):
     paused: bool = False
 
 
-class FlowVersion(Record, kw_only=True):
+class FlowVersion(Record, frozen=True, kw_only=True):
     """A flow as it was written; `version` is the hash of its content."""
 
     id: str
@@ -280,7 +280,7 @@ class FlowVersion(Record, kw_only=True):
     file: str = ""
 
 
-class Link(Record, kw_only=True):
+class Link(Record, frozen=True, kw_only=True):
     """A flow switched on with concrete connections: `connections` gives one connection id for each app."""
 
     id: str
@@ -294,7 +294,7 @@ class Link(Record, kw_only=True):
 # --- what went wrong ----------------------------------------------------------------------------------------------
 
 
-class DeadLetter(Record, kw_only=True):
+class DeadLetter(Record, frozen=True, kw_only=True):
     """A record that could not be decoded, or a command that was refused: complete, so that it can be sent again."""
 
     topic: str
