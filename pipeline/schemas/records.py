@@ -262,12 +262,16 @@ class ConnectionState(Record, frozen=True, kw_only=True):
 
 
 class Connection(Record, frozen=True, kw_only=True):
-    """Credentials of one app. `secrets` are encrypted (`control.secrets`)."""
+    """Credentials of one app. `secrets` are encrypted (`control.secrets`).
+
+    `typed` are keyed fingerprints of the secrets as a person gave them: the same ones are not exchanged twice.
+    """
 
     id: str
     app: str
     settings: dict[str, Any] = {}
     secrets: dict[str, str] = {}
+    typed: dict[str, str] = {}
     paused: bool = False
 
 
