@@ -1,0 +1,1 @@
+"""The routes of the Books API, one file a module."""
