@@ -141,7 +141,7 @@ def _parse_keys(text: str, place: str) -> dict[str, bytes]:
 
 
 def _make_key_file(path: Path) -> None:
-    """Written beside (mode 0600) and linked into place: of several processes that start at once, all read the same key."""
+    """Written beside (mode 0600) and linked into place: of processes that start at once, all read the same key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     fresh = Path(name)

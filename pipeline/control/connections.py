@@ -1,0 +1,101 @@
+"""Connecting an app: what a person typed becomes what is kept, and the start-up checks say whether it works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.apps.base import App, Token, Transport
+from pipeline.clock import Clock, SystemClock
+from pipeline.control.secrets import SecretBox, open_secrets, secret_name
+from pipeline.errors import ConfigurationError, EffectError
+from pipeline.schemas.records import Connection
+
+
+@dataclass
+class MemoryTokens:
+    """A token store for one check: the token ends with it. `TokenStore` of `apps.base`."""
+
+    token: Token | None = None
+    times: list[float] = field(default_factory=list)
+
+    def load(self) -> Token | None:
+        return self.token
+
+    def save(self, token: Token | None) -> None:
+        self.token = token
+
+    def refreshes(self) -> Sequence[float]:
+        return tuple(self.times)
+
+    def refreshed(self, at: float) -> None:
+        self.times.append(at)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the start-up checks of a connection gave: a profile, or the remedy in the vendor's own words."""
+
+    connection: str
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+
+    @property
+    def works(self) -> bool:
+        return not self.remedy
+
+
+async def connect(
+    *,
+    id: str,
+    app: App,
+    settings: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    paused: bool,
+    box: SecretBox,
+    transport: Transport,
+) -> Connection:
+    """Exchange what was typed (a self client code works once) and seal what is kept. Raises the `EffectError`s."""
+    kept = await app.connect(settings, secrets, transport)
+    return Connection(
+        id=id,
+        app=app.name,
+        settings=dict(settings),
+        secrets={name: box.seal(secret_name(id, name), value) for name, value in kept.items()},
+        typed={name: box.fingerprint(secret_name(id, name), value) for name, value in secrets.items()},
+        paused=paused,
+    )
+
+
+def same_secrets(stored: Connection, typed: Mapping[str, str | None], box: SecretBox) -> bool:
+    """Whether these are the secrets that `stored` was made of. None stands for one that is no longer to be had
+    (an environment variable of an earlier shell); the others must all be the same then."""
+    if typed.keys() != stored.typed.keys():
+        return False
+    return all(
+        value is None or box.same(secret_name(stored.id, name), value, stored.typed[name])
+        for name, value in typed.items()
+    )
+
+
+async def check(
+    connection: Connection, app: App, box: SecretBox, transport: Transport, clock: Clock | None = None
+) -> Checked:
+    """Run the app's start-up checks with the stored credentials; reads only. Failures are told, not raised."""
+    try:
+        secrets = open_secrets(connection.id, connection.secrets, box)
+        session = app.session(
+            settings=connection.settings,
+            secrets=secrets,
+            api=transport,
+            auth=transport,
+            tokens=MemoryTokens(),
+            now=(clock or SystemClock()).now,
+        )
+        try:
+            return Checked(connection.id, profile=await session.check())
+        finally:
+            await session.close()
+    except (EffectError, ConfigurationError) as error:
+        return Checked(connection.id, remedy=str(error) or type(error).__name__)
