@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
 import structlog
 
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, Undecodable
+from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import content_hash
 from pipeline.schemas.records import Connection, FlowVersion, Link
 
@@ -73,20 +73,21 @@ class ControlSnapshot:
 class ControlTable:
     """The rows of the topic as they come in; `snapshot` freezes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
         self._rows: dict[bytes, Controlled] = {}
-        self._revision = 0
+        self.revision = 0
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """One row in topic order; None removes. A row that cannot be read is logged and left out."""
-        self._revision += 1
+        self.revision += 1
         self._rows.pop(key, None)
         if value is None:
             return
         try:
             kind = key.decode().partition("/")[0]
-            self._rows[key] = msgspec.json.decode(value, type=_KINDS[kind])
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+            self._rows[key] = self._codec.decode(_KINDS[kind], value)
+        except (Undecodable, UnicodeDecodeError, KeyError) as error:
             structlog.get_logger().error("a control record cannot be read and is left out", key=key, error=str(error))
 
     def snapshot(self) -> ControlSnapshot:
@@ -95,5 +96,5 @@ class ControlTable:
             connections={row.id: row for row in rows if isinstance(row, Connection)},
             flows={(row.id, row.version): row for row in rows if isinstance(row, FlowVersion)},
             links={row.id: row for row in rows if isinstance(row, Link)},
-            revision=self._revision,
+            revision=self.revision,
         )

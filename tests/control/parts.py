@@ -13,6 +13,7 @@ from pipeline.apps.base import App, Request, Response, Transport
 from pipeline.control.places import Fault, Faults
 from pipeline.control.snapshot import Controlled, ControlSnapshot, ControlTable, control_key
 from pipeline.errors import Stopped
+from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import content_hash
 
 
@@ -112,7 +113,7 @@ def check_flow(text: str, file: str) -> SmallFlow:
 class Rows:
     """A control topic in memory."""
 
-    table: ControlTable = field(default_factory=ControlTable)
+    table: ControlTable = field(default_factory=lambda: ControlTable(Codec()))
     written: list[Controlled] = field(default_factory=list)
 
     def write(self, records: Iterable[Controlled]) -> None:
