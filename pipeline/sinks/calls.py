@@ -1,0 +1,175 @@
+"""The event loop's side: makes the calls that were started, and hands every outcome back. It owns no other state."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.apps.base import App, Request, Response, Session, Transport
+from pipeline.apps.transport import HttpTransport
+from pipeline.control.secrets import SecretBox, open_secrets
+from pipeline.errors import ConfigurationError, Retry, Stopped
+from pipeline.schemas.records import Connection
+from pipeline.sinks.owner import NotStarted, Outcome, Owner
+from pipeline.sinks.state import OwnerState
+from pipeline.sinks.tick import Start
+
+
+@dataclass(slots=True)
+class _Budget:
+    """The calls of one attempt: those it may still make and those it made."""
+
+    owner: Owner
+    left: int
+    made: int = 0
+
+
+_budget: ContextVar[_Budget] = ContextVar("budget")
+
+
+class Lease:
+    """Until when calls may start, on the monotonic clock: the transaction that fenced us began `seconds` before.
+
+    Without it a worker that was paused past its session could go on with calls that its successor has taken over.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._until = 0.0
+
+    def renew(self, began: float) -> None:
+        self._until = began + self.seconds
+
+    @property
+    def remaining(self) -> float:
+        return self._until - time.monotonic()
+
+    @property
+    def held(self) -> bool:
+        return time.monotonic() < self._until
+
+
+class _Metered:
+    """The transport of an owner: checks the lease before each request and counts it against the attempt's budget."""
+
+    def __init__(self, transport: Transport, lease: Lease) -> None:
+        self._transport = transport
+        self._lease = lease
+
+    async def send(self, base_url: str, request: Request) -> Response:
+        budget = _budget.get()
+        if budget.owner.closing or not self._lease.held:
+            if budget.made:
+                raise Retry("handed over between two calls of one action")
+            raise NotStarted
+        if budget.left <= 0:
+            raise Retry("the calls reserved for this attempt are used up")
+        budget.left -= 1
+        budget.made += 1
+        return await self._transport.send(base_url, request)
+
+
+@dataclass(slots=True)
+class _Line:
+    """A connection in use: its session, the transports below it and the slots of its calls in flight."""
+
+    connection: Connection
+    session: Session
+    transports: tuple[HttpTransport, ...]
+    slots: asyncio.Semaphore
+
+
+class Caller:
+    """Lives on one event loop. `done` takes each `Outcome`, from the loop's thread."""
+
+    def __init__(self, box: SecretBox, lease: Lease, done: Callable[[Outcome], None], now: Callable[[], float]) -> None:
+        self._box = box
+        self._lease = lease
+        self._done = done
+        self._now = now
+        self._lines: dict[OwnerState, _Line] = {}
+        self._tasks: dict[asyncio.Task[None], Owner] = {}
+
+    def start(self, starts: list[Start]) -> None:
+        """Called on the loop, after the commit of their intents."""
+        for start in starts:
+            task = asyncio.ensure_future(self._run(start))
+            self._tasks[task] = start.owner
+            task.add_done_callback(self._tasks.pop)
+
+    def cancel(self, owners: frozenset[Owner]) -> None:
+        """Give up what is in flight for owners that are no more; their intents stay with the successor."""
+        for task, owner in list(self._tasks.items()):
+            if owner in owners:
+                task.cancel()
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for line in self._lines.values():
+            await _hang_up(line)
+        self._lines.clear()
+
+    async def forget(self, owners: frozenset[Owner]) -> None:
+        """Close the sessions of owners that are no more."""
+        for owner in owners:
+            line = self._lines.pop(owner.state, None)
+            if line is not None:
+                await _hang_up(line)
+
+    async def _run(self, start: Start) -> None:
+        owner, budget = start.owner, _Budget(start.owner, start.budget)
+        _budget.set(budget)
+        value: Any = None
+        error: Exception | None = None
+        try:
+            line = await self._line(owner)
+            async with line.slots:
+                if start.entry is None:
+                    value = await line.session.check()
+                else:
+                    assert start.call is not None
+                    action = owner.app.actions[start.entry.command.action]
+                    value = await action.apply(start.call, line.session)
+        except Exception as fault:
+            error = fault
+        self._done(Outcome(start, value, error, budget.made))
+
+    async def _line(self, owner: Owner) -> _Line:
+        state = owner.state
+        line = self._lines.get(state)
+        if line is not None and line.connection is not state.connection:
+            await _hang_up(line)
+            line = None
+        if line is None:
+            line = self._lines[state] = self._open(owner.app, state)
+        return line
+
+    def _open(self, app: App, state: OwnerState) -> _Line:
+        try:
+            secrets = open_secrets(state.id, state.connection.secrets, self._box)
+        except ConfigurationError as error:
+            raise Stopped(str(error)) from error
+        in_flight = state.limiter.quota.in_flight
+        timeouts: Mapping[str, Any] = {"max_in_flight": in_flight}
+        api, auth = HttpTransport(**timeouts), HttpTransport()
+        session = app.session(
+            settings=state.settings,
+            secrets=secrets,
+            api=_Metered(api, self._lease),
+            auth=auth,
+            tokens=state,
+            now=self._now,
+        )
+        return _Line(state.connection, session, (api, auth), asyncio.Semaphore(in_flight))
+
+
+async def _hang_up(line: _Line) -> None:
+    await line.session.close()
+    for transport in line.transports:
+        await transport.close()

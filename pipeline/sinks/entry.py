@@ -1,0 +1,82 @@
+"""An open command as its owner holds it: taken from a topic, not yet ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.apps.base import Call
+from pipeline.clock import utc
+from pipeline.schemas.records import Command, Lane, LedgerRow, LedgerState
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """Mutable, owned by the Kafka thread alone. Times are POSIX seconds.
+
+    `taken` orders the commands of a party; `stored` tells that the ledger holds a row; `stamp` and `reserved` are the
+    calls reserved for the attempt under way; `doubted` that an earlier attempt's answer was lost.
+    """
+
+    command: Command
+    topic: str
+    offset: int
+    taken: float
+    state: LedgerState = LedgerState.QUEUED
+    stored: bool = False
+    ready: bool = False
+    started: float = 0.0
+    due: float = 0.0
+    waits_for: str = ""
+    reason: str = ""
+    attempts: int = 0
+    calls: int = 0
+    doubted: bool = False
+    call: Call | None = None
+    stamp: float = 0.0
+    reserved: int = 0
+
+    @property
+    def lane(self) -> Lane:
+        return self.command.lane
+
+    @property
+    def key(self) -> bytes:
+        """Of its ledger row."""
+        return ledger_key(self.command)
+
+    def row(self) -> LedgerRow:
+        return LedgerRow(
+            state=self.state,
+            command=self.command,
+            topic=self.topic,
+            offset=self.offset,
+            due=utc(self.due) if self.due else None,
+            since=utc(self.taken),
+            waits_for=self.waits_for,
+            reason=self.reason,
+            attempts=self.attempts,
+            calls=self.calls,
+            doubted=self.doubted,
+        )
+
+
+def ledger_key(command: Command) -> bytes:
+    return f"{command.connection}/{command.id}".encode()
+
+
+def restored(row: LedgerRow, now: float) -> Entry:
+    """The entry a predecessor left. An intent may have been called: it is in doubt from now on."""
+    return Entry(
+        command=row.command,
+        topic=row.topic,
+        offset=row.offset,
+        taken=row.since.timestamp() if row.since else now,
+        state=row.state,
+        stored=True,
+        due=row.due.timestamp() if row.due else 0.0,
+        waits_for=row.waits_for,
+        reason=row.reason,
+        attempts=row.attempts,
+        calls=row.calls,
+        doubted=row.doubted,
+    )

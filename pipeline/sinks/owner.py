@@ -1,0 +1,442 @@
+"""The owner of one connection: decides what starts, what waits and how each command ends.
+
+No I/O: commands and outcomes come in, records and calls to start go out in a `Tick`. One thread owns it all.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from pipeline.apps import base
+from pipeline.apps.base import App, Applied
+from pipeline.errors import EffectError, InDoubt, Refused, Retry, Stopped, Wait
+from pipeline.schemas.codec import Codec
+from pipeline.schemas.records import Command, Lane, LedgerState, ObjectRef, Result, Status, mapping_key
+from pipeline.schemas.topics import Topics
+from pipeline.sinks import records
+from pipeline.sinks.backoff import backoff
+from pipeline.sinks.entry import Entry
+from pipeline.sinks.mappings import MappingTable
+from pipeline.sinks.mappings import keys as mapping_keys
+from pipeline.sinks.parties import Parties
+from pipeline.sinks.records import Ending
+from pipeline.sinks.state import OwnerState
+from pipeline.sinks.tick import Start, Tick
+
+log = structlog.get_logger(__name__)
+
+CHECK_CALLS = 8
+DEFECTS = 3
+"""Attempts after which an unforeseen exception of an action refuses its command."""
+
+
+class NotStarted(Exception):
+    """The call was handed back before anything was sent: the lease ended or the connection closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a `Start`: `value` or `error`, and the calls really made."""
+
+    start: Start
+    value: Applied | Mapping[str, Any] | None
+    error: Exception | None
+    made: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all owners of a worker use."""
+
+    topics: Topics
+    codec: Codec
+    mappings: MappingTable
+    random: Callable[[], float]
+
+
+class _View:
+    """`apps.base.View` for one command."""
+
+    __slots__ = ("_mappings", "_scope", "profile", "settings")
+
+    def __init__(
+        self, mappings: MappingTable, scope: str, settings: Mapping[str, Any], profile: Mapping[str, Any]
+    ) -> None:
+        self._mappings = mappings
+        self._scope = scope
+        self.settings = settings
+        self.profile = profile
+
+    def mapped(self, ref: ObjectRef) -> base.Mapped | None:
+        return self._mappings.get(self._scope, ref)
+
+
+class Owner:
+    """Serves one connection while its worker holds the partition `index`."""
+
+    def __init__(self, index: int, app: App, state: OwnerState, shared: Shared) -> None:
+        self.index = index
+        self.app = app
+        self.state = state
+        self.shared = shared
+        self.closing = False
+        self.parties = Parties()
+        self.armed = 0
+        self._fresh: list[Entry] = []
+        self._known: set[str] = set()
+        self._timers: list[tuple[float, int, Entry]] = []
+        self._sequence = itertools.count()
+        self._parked: dict[str, list[Entry]] = {}
+        self.checking = False
+
+    # --- what comes in ------------------------------------------------------------------------------------------
+
+    @property
+    def window(self) -> int:
+        """How many calls may be armed: a few more than may be in flight where no short quota window forbids it."""
+        limiter = self.state.limiter
+        return limiter.in_flight_limit * (1 if limiter.quota.windows else 2)
+
+    def wants(self) -> bool:
+        """Whether taking another command would let it start soon."""
+        return self.parties.ready + self.armed < self.window
+
+    def add(self, command: Command, topic: str, offset: int, now: float) -> None:
+        """A command was taken from its topic. One that is open already will have its one result anyway."""
+        if command.id in self._known:
+            return
+        entry = Entry(command=command, topic=topic, offset=offset, taken=now)
+        self._known.add(command.id)
+        self._fresh.append(entry)
+        if self.parties.add(entry):
+            self.parties.make_ready(entry)
+        else:
+            self._overtake(command.party)
+
+    def restore(self, entries: Iterable[Entry], now: float) -> None:
+        """Go on from what the predecessor left, in the order it had taken it."""
+        heads = []
+        for entry in sorted(entries, key=lambda each: (each.taken, each.topic, each.offset)):
+            self._known.add(entry.command.id)
+            if self.parties.add(entry):
+                heads.append(entry)
+        for head in heads:
+            self._activate(head, now)
+
+    def release(self, key: str) -> None:
+        """A mapping has landed: what waited for it may go on."""
+        for entry in self._parked.pop(key, ()):
+            entry.waits_for = entry.reason = ""
+            entry.state = LedgerState.QUEUED
+            self.parties.make_ready(entry)
+
+    def settle(self, outcome: Outcome, tick: Tick) -> None:
+        """A call has ended."""
+        entry = outcome.start.entry
+        if entry is None:
+            self._checked(outcome)
+            return
+        self.armed -= 1
+        self.state.limiter.settle(entry.stamp, entry.reserved, outcome.made)
+        entry.calls += outcome.made
+        match outcome.error:
+            case None:
+                assert isinstance(outcome.value, Applied)
+                self._applied(entry, outcome.value, tick)
+            case NotStarted():
+                entry.state = LedgerState.QUEUED
+                self.parties.make_ready(entry)
+            case EffectError() as error:
+                entry.attempts += 1
+                self._failed(entry, error, tick)
+            case error:
+                entry.attempts += 1
+                log.error("action raised", action=entry.command.action, command=entry.command.id, exc_info=error)
+                if entry.attempts < DEFECTS:
+                    self._failed(entry, InDoubt(f"{type(error).__name__} in {entry.command.action}"), tick)
+                else:
+                    self._refuse(entry, "defect", "internal", f"{type(error).__name__} in {entry.command.action}", tick)
+
+    def recall(self, start: Start) -> None:
+        """A call that was armed and will not start here."""
+        entry = start.entry
+        if entry is None:
+            self.checking = False
+            return
+        self.armed -= 1
+        self.state.limiter.settle(entry.stamp, entry.reserved, 0)
+        entry.state = LedgerState.QUEUED
+        self.parties.make_ready(entry)
+
+    # --- what goes out ------------------------------------------------------------------------------------------
+
+    def advance(self, tick: Tick) -> None:
+        """Start what may start, and write down what may not."""
+        self._run_timers(tick.now)
+        if self.state.running and not self.closing:
+            if self.state.must_check(tick.now):
+                self._check(tick)
+            elif self.state.profile is not None:
+                for lane in (Lane.LIVE, Lane.BULK):
+                    while (entry := self.parties.next(lane)) is not None:
+                        if not self._start(entry, tick):
+                            break
+        for entry in self._fresh:
+            if not entry.stored and entry.command.id in self._known:
+                self._store(entry, tick)
+        self._fresh.clear()
+        if self.state.dirty:
+            tick.say(
+                self.index,
+                self.shared.topics.state,
+                self.state.id.encode(),
+                self._encode(self.state.record()),
+                self.index,
+            )
+            self.state.dirty = False
+
+    def give_back(self, tick: Tick) -> None:
+        """Before the partition is handed over: what was armed and never called is queued, not in doubt."""
+        for entry in self.parties.entries():
+            if entry.ready and entry.stored:
+                self._store(entry, tick)
+
+    def _start(self, entry: Entry, tick: Tick) -> bool:
+        """False when nothing of this lane can start now."""
+        limiter = self.state.limiter
+        if self.armed >= self.window or limiter.wait(tick.now, 1, entry.lane) > 0:
+            return False
+        try:
+            plan = self._plan(entry.command)
+        except Refused as error:
+            self._refuse(entry, error.cause, error.code, str(error), tick)
+            return True
+        except Exception as error:
+            log.error("plan raised", action=entry.command.action, command=entry.command.id, exc_info=error)
+            self._refuse(entry, "defect", "internal", f"{type(error).__name__} while planning", tick)
+            return True
+        match plan:
+            case base.Call():
+                if limiter.wait(tick.now, plan.most, entry.lane) > 0:
+                    return False
+                self._arm(entry, plan, tick)
+            case base.Park():
+                self._park(entry, plan, tick)
+            case base.Refuse():
+                self._refuse(entry, plan.cause, plan.code, plan.message, tick)
+            case base.Skip():
+                self._finish(entry, Ending(status=Status.SKIPPED, warnings=(plan.message,)), tick)
+            case base.Unchanged():
+                self._finish(entry, Ending(Status.UNCHANGED, "unchanged", plan.object, plan.output), tick)
+            case base.Superseded():
+                self._finish(entry, Ending(Status.SUPERSEDED, "superseded", plan.object, plan.output), tick)
+        return True
+
+    def _plan(self, command: Command) -> base.Plan:
+        action = self.app.actions.get(command.action)
+        if action is None:
+            raise Refused(f"{self.app.name} has no action {command.action!r}", cause="unknown", code="action")
+        try:
+            given = msgspec.convert(command.input, action.input, strict=False)
+        except msgspec.ValidationError as error:
+            raise Refused(f"input of {command.action}: {error}", cause="invalid", code="input") from error
+        view = _View(self.shared.mappings, command.scope, self.state.settings, self.state.profile or {})
+        return action.plan(given, view)
+
+    def _arm(self, entry: Entry, call: base.Call, tick: Tick) -> None:
+        self.parties.hold(entry)
+        entry.call = call
+        entry.reserved = call.most
+        entry.stamp = self.state.limiter.reserve(tick.now, call.most)
+        entry.state = LedgerState.INTENT
+        entry.started = entry.started or tick.now
+        entry.due = 0.0
+        self.state.dirty = self.state.dirty or self.state.counted
+        self.armed += 1
+        self._store(entry, tick)
+        tick.starts.append(Start(self, entry, call, call.most))
+
+    def _check(self, tick: Tick) -> None:
+        if self.checking or self.state.limiter.wait(tick.now, CHECK_CALLS, Lane.LIVE) > 0:
+            return
+        self.checking = True
+        self.state.check_stamp = self.state.limiter.reserve(tick.now, CHECK_CALLS)
+        self.state.dirty = True
+        tick.touched.add(self.index)
+        tick.starts.append(Start(self, None, None, CHECK_CALLS))
+
+    # --- how a command goes on ----------------------------------------------------------------------------------
+
+    def _applied(self, entry: Entry, done: Applied, tick: Tick) -> None:
+        self.state.limiter.in_flight_limit = self.state.limiter.quota.in_flight
+        if done.pair is not None:
+            clash = self.shared.mappings.clash(entry.command.scope, done.pair)
+            if clash:
+                self._refuse(entry, "conflict", "mapping_clash", clash, tick)
+                return
+        self._finish(entry, records.applied(done, doubted=entry.doubted), tick)
+
+    def _failed(self, entry: Entry, error: EffectError, tick: Tick) -> None:
+        now, limiter = tick.now, self.state.limiter
+        match error:
+            case Refused():
+                self._refuse(entry, error.cause, error.code, str(error), tick)
+            case Stopped():
+                self.state.stop(str(error))
+                log.warning("connection stopped", connection=self.state.id, reason=str(error))
+                entry.state, entry.reason = LedgerState.QUEUED, str(error)
+                self.parties.make_ready(entry)
+                self._store(entry, tick)
+            case Wait():
+                until = (
+                    error.until.timestamp()
+                    if error.until
+                    else now + (error.delay.total_seconds() if error.delay else 60)
+                )
+                if error.scope == "connection":
+                    limiter.block(until)
+                    self.state.dirty = True
+                else:
+                    limiter.in_flight_limit = max(1, limiter.in_flight_limit - 1)
+                self._wait(entry, LedgerState.WAITING, until, str(error), tick)
+            case InDoubt() if self.app.actions[entry.command.action].repeat != "read":
+                entry.doubted = True
+                self._wait(entry, LedgerState.DOUBT, now + self.state.quiet_period, str(error), tick)
+            case Retry() | InDoubt() | _:
+                delay = backoff(entry.attempts, self.shared.random)
+                self._wait(entry, LedgerState.WAITING, now + delay, str(error), tick)
+
+    def _wait(self, entry: Entry, state: LedgerState, due: float, reason: str, tick: Tick) -> None:
+        entry.state, entry.due, entry.reason = state, due, reason
+        heapq.heappush(self._timers, (due, next(self._sequence), entry))
+        self._store(entry, tick)
+
+    def _park(self, entry: Entry, plan: base.Park, tick: Tick) -> None:
+        self.parties.hold(entry)
+        entry.state, entry.reason = LedgerState.PARKED, plan.message
+        entry.waits_for = mapping_key(entry.command.scope, plan.ref)
+        self._parked.setdefault(entry.waits_for, []).append(entry)
+        self._store(entry, tick)
+        self._overtake(entry.command.party)
+
+    def _overtake(self, party: str) -> None:
+        """Let a queued command pass a parked head when it makes what the head waits for: else neither would ever end."""
+        head = self.parties.head(party)
+        if head is None or head.state is not LedgerState.PARKED:
+            return
+        for entry in itertools.islice(self.parties.queue(party), 1, None):
+            if entry.ready or entry.state is not LedgerState.QUEUED:
+                continue
+            source = entry.command.input.get("source")
+            if not isinstance(source, dict):
+                continue
+            key = mapping_key(entry.command.scope, msgspec.convert(source, ObjectRef))
+            if key == head.waits_for and not isinstance(self._try_plan(entry.command), base.Park):
+                self.parties.make_ready(entry)
+                return
+
+    def _try_plan(self, command: Command) -> base.Plan | None:
+        try:
+            return self._plan(command)
+        except Exception:
+            return None
+
+    def _activate(self, entry: Entry, now: float) -> None:
+        """`entry` has become the head of its party."""
+        match entry.state:
+            case LedgerState.QUEUED:
+                self.parties.make_ready(entry)
+            case LedgerState.INTENT:
+                action = self.app.actions.get(entry.command.action)
+                if action is None or action.repeat == "read":
+                    entry.state = LedgerState.QUEUED
+                    self.parties.make_ready(entry)
+                else:
+                    entry.state, entry.doubted = LedgerState.DOUBT, True
+                    entry.due = now + self.state.quiet_period
+                    heapq.heappush(self._timers, (entry.due, next(self._sequence), entry))
+            case LedgerState.WAITING | LedgerState.DOUBT:
+                heapq.heappush(self._timers, (entry.due, next(self._sequence), entry))
+            case LedgerState.PARKED:
+                self._parked.setdefault(entry.waits_for, []).append(entry)
+                if self.shared.mappings.has(entry.waits_for):
+                    self.release(entry.waits_for)
+                else:
+                    self._overtake(entry.command.party)
+
+    def _run_timers(self, now: float) -> None:
+        while self._timers and self._timers[0][0] <= now:
+            due, _, entry = heapq.heappop(self._timers)
+            if entry.due == due and entry.state in (LedgerState.WAITING, LedgerState.DOUBT):
+                entry.state = LedgerState.QUEUED
+                self.parties.make_ready(entry)
+
+    def _refuse(self, entry: Entry, kind: str, code: str, message: str, tick: Tick) -> None:
+        self._finish(entry, records.refused(kind, code, message), tick)
+
+    def _finish(self, entry: Entry, ending: Ending, tick: Tick) -> None:
+        """Write the one result, and all that follows from it, into the tick."""
+        command, topics, index = entry.command, self.shared.topics, self.index
+        done: Result = records.result(entry, ending, tick.now)
+        tick.say(index, topics.results, command.party.encode(), self._encode(done))
+        if entry.stored:
+            tick.say(index, topics.ledger, entry.key, None, index)
+        if ending.pair is not None:
+            tick.map(index, self.shared.mappings, command.scope, ending.pair)
+            rows = records.mapping_rows(command, ending.pair, tick.now)
+            for mapped, row in zip(mapping_keys(command.scope, ending.pair), rows, strict=True):
+                tick.say(index, topics.mappings, mapped.encode(), self._encode(row))
+                tick.mapped.add(mapped)
+        if ending.status in records.GOES_ON:
+            if command.emit is not None:
+                party = self.app.party(command.emit.type.partition(".")[2], ending.data)
+                event = records.fetched(command, ending, party)
+                tick.say(index, topics.events(command.app), event.key, self._encode(event))
+            elif not command.last:
+                step = records.next_step(command, ending)
+                key = f"{command.run.source_connection}/{command.run.party}".encode()
+                tick.say(index, topics.steps, key, self._encode(step))
+        if ending.cause is not None:
+            letter = records.dead_letter(entry, ending.cause, index, self._encode(command), tick.now)
+            tick.say(index, topics.dead_letters, command.connection.encode(), self._encode(letter))
+        self._known.discard(command.id)
+        head = self.parties.remove(entry)
+        if head is not None:
+            self._activate(head, tick.now)
+
+    def _store(self, entry: Entry, tick: Tick) -> None:
+        entry.stored = True
+        tick.say(self.index, self.shared.topics.ledger, entry.key, self._encode(entry.row()), self.index)
+
+    def _checked(self, outcome: Outcome) -> None:
+        self.checking = False
+        state = self.state
+        state.limiter.settle(state.check_stamp, CHECK_CALLS, outcome.made)
+        match outcome.error:
+            case None:
+                assert outcome.value is not None
+                assert not isinstance(outcome.value, Applied)
+                state.checked(outcome.value)
+            case NotStarted():
+                pass
+            case Wait() as error:
+                state.recheck(error.until.timestamp() if error.until else state.now() + 60)
+            case Stopped() | Refused() as error:
+                state.stop(str(error))
+                log.warning("connection stopped", connection=state.id, reason=str(error))
+            case error:
+                log.warning("start-up check failed, will try again", connection=state.id, reason=str(error))
+                state.recheck(state.now() + 5)
+
+    def _encode(self, record: msgspec.Struct) -> bytes:
+        return self.shared.codec.encode(record)
+
+
+__all__ = ["NotStarted", "Outcome", "Owner", "Shared"]

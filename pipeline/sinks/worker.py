@@ -1,0 +1,338 @@
+"""A sink worker: one Kafka thread that owns all state, beside an event loop that only makes HTTP calls.
+
+Each turn of the thread reads what came, gathers a tick, and commits it as one transaction with the offsets of every
+partition it touches. The offsets are the fence (KIP-447): a worker that lost its partitions cannot commit, so it cannot
+start a call nor publish a result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from pipeline.apps.base import App
+from pipeline.clock import Clock
+from pipeline.control.secrets import SecretBox
+from pipeline.control.store import ControlTail
+from pipeline.kafka.clients import KafkaAccess
+from pipeline.kafka.transactions import BatchFailed, Outgoing, Transactions
+from pipeline.schemas.records import Connection
+from pipeline.schemas.topics import Topics
+from pipeline.sinks.calls import Caller, Lease
+from pipeline.sinks.owner import Outcome, Owner, Shared
+from pipeline.sinks.partition import BUFFERED, Partition, arrive
+from pipeline.sinks.restore import MappingTail, committed_positions, left_behind
+from pipeline.sinks.state import OwnerState
+from pipeline.sinks.tick import Tick
+
+log = structlog.get_logger(__name__)
+
+GROUP = "sinks"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds. A drain must end within `max.poll.interval.ms`; the lease must end before the session does."""
+
+    session: float = 6.0
+    lease: float = 4.0
+    drain: float = 5.0
+    busy_poll: float = 0.002
+    idle_poll: float = 0.05
+    mappings: float = 0.1
+
+
+class Worker:
+    """Carries out the commands of the partitions it is given. `run` blocks its thread until `stop`."""
+
+    def __init__(
+        self,
+        *,
+        access: KafkaAccess,
+        topics: Topics,
+        shared: Shared,
+        apps: Mapping[str, App],
+        control: ControlTail,
+        box: SecretBox,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        timing: Timing,
+    ) -> None:
+        self._access = access
+        self._topics = topics
+        self._shared = shared
+        self._apps = apps
+        self._control = control
+        self._box = box
+        self._clock = clock
+        self._loop = loop
+        self._timing = timing
+        self._stopping = threading.Event()
+        self._done: deque[Outcome] = deque()
+        self._lease = Lease(timing.lease)
+        self._caller = Caller(box, self._lease, self._done.append, clock.now)
+        self._partitions: dict[int, Partition] = {}
+        self._assigned: dict[int, set[str]] = {}
+        self._paused: set[tuple[str, int]] = set()
+        self._read = topics.carried_out()
+        self._pending: Tick | None = None
+        self._revision = -1
+        self._refreshed = 0.0
+
+    def stop(self) -> None:
+        """Finish what is in flight, commit it, and leave the group. Returns at once; safe from any thread."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """The Kafka thread. Raises what cannot be mended here; everything committed stays, the next owner goes on."""
+        prefix = self._topics.prefix
+        self._consumer: Consumer = self._access.group_consumer(
+            f"{prefix}{GROUP}", {"fetch.wait.max.ms": 50, "max.poll.interval.ms": 120_000}
+        )
+        self._transactions = Transactions(self._access.producer, name=f"{prefix}{GROUP}", give_up=self._stopping.is_set)
+        self._mappings = MappingTail(self._access, self._topics, self._shared.mappings)
+        self._mappings.catch_up()
+        self._consumer.subscribe(
+            list(self._read), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        log.info("sink worker started", topics=len(self._read), mappings=len(self._shared.mappings))
+        try:
+            while not self._stopping.is_set():
+                self._receive(self._poll_seconds())
+                self._follow()
+                self._turn()
+            self._hand_over(set(self._partitions))
+        finally:
+            self._consumer.close()
+            self._transactions.close()
+            self._mappings.close()
+            asyncio.run_coroutine_threadsafe(self._caller.close(), self._loop).result(10)
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def _poll_seconds(self) -> float:
+        busy = self._done or any(part.calling for part in self._partitions.values())
+        return self._timing.busy_poll if busy else self._timing.idle_poll
+
+    def _receive(self, seconds: float) -> None:
+        first = self._consumer.poll(seconds)
+        if first is None:
+            return
+        for message in [first, *self._consumer.consume(500, 0)]:
+            self._route(message)
+        for index, part in self._partitions.items():
+            for topic, buffer in part.buffers.items():
+                if len(buffer) >= BUFFERED and (topic, index) not in self._paused:
+                    self._paused.add((topic, index))
+                    self._consumer.pause([TopicPartition(topic, index)])
+
+    def _route(self, message: Message) -> None:
+        error = message.error()
+        if error is not None:
+            log.warning("consumer error", error=error.str())
+            return
+        topic, index, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None
+        assert index is not None
+        assert offset is not None
+        part = self._partitions.get(index)
+        if part is not None and not part.closing:
+            part.buffers[topic].append(arrive(self._shared, topic, index, offset, message.key(), message.value()))
+
+    def _resume(self) -> None:
+        for topic, index in list(self._paused):
+            part = self._partitions.get(index)
+            if part is None:
+                self._paused.discard((topic, index))
+            elif len(part.buffers[topic]) < BUFFERED // 2:
+                self._paused.discard((topic, index))
+                self._consumer.resume([TopicPartition(topic, index)])
+
+    def _follow(self) -> None:
+        """Changes of `control`, and mappings that other workers wrote."""
+        snapshot = self._control.snapshot
+        now = self._clock.now()
+        if snapshot.revision != self._revision:
+            self._revision = snapshot.revision
+            for part in self._partitions.values():
+                self._configure(part, snapshot.connections, now)
+        if time.monotonic() >= self._refreshed + self._timing.mappings:
+            self._refreshed = time.monotonic()
+            landed = self._mappings.poll()
+            if landed:
+                for part in self._partitions.values():
+                    part.release(landed)
+
+    def _configure(self, part: Partition, connections: Mapping[str, Connection], now: float) -> None:
+        keyed = sum(self._access.partition_of(id_, self._topics.partitions) == part.index for id_ in connections)
+        part.configure(connections, crowded=keyed > 1, now=now)
+
+    # --- one turn -----------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        tick = Tick(self._clock.now())
+        self._settle(tick)
+        for part in self._partitions.values():
+            if not part.closing:
+                part.advance(tick)
+        if not tick and self._lease_is_due():
+            tick.touched.update(index for index, part in self._partitions.items() if part.calling)
+        if tick:
+            self._commit(tick)
+        self._resume()
+
+    def _settle(self, tick: Tick, indexes: set[int] | None = None) -> None:
+        """Take in what calls gave: of all partitions, or of some, leaving the rest for the next turn."""
+        for _ in range(len(self._done)):
+            outcome = self._done.popleft()
+            owner = outcome.start.owner
+            if indexes is not None and owner.index not in indexes:
+                self._done.append(outcome)
+                continue
+            part = self._partitions.get(owner.index)
+            if part is not None and part.owners.get(owner.state.id) is owner:
+                owner.settle(outcome, tick)
+
+    def _lease_is_due(self) -> bool:
+        return self._lease.remaining < self._timing.lease / 2 and any(
+            part.calling for part in self._partitions.values()
+        )
+
+    def _commit(self, tick: Tick) -> None:
+        """Until it is committed, or nothing of it is ours any more, or the brokers are gone and we have to stop."""
+        self._pending = tick
+        while tick:
+            began = time.monotonic()
+            try:
+                group = self._consumer.consumer_group_metadata()
+                self._transactions.commit(self._outgoing(tick), self._offsets(tick), group)
+            except BatchFailed as error:
+                log.warning("transaction failed, going on with what is still ours", reason=str(error))
+            except RuntimeError as error:  # confluent-kafka: no group metadata while the group is rebalancing
+                log.warning("no group metadata", reason=str(error))
+            else:
+                self._lease.renew(began)
+                self._committed(tick)
+                break
+            if self._stopping.is_set():
+                break
+            before = dict(self._partitions)
+            self._receive(0.1)
+            tick.drop({index for index, part in before.items() if self._partitions.get(index) is not part})
+        self._pending = None
+
+    def _committed(self, tick: Tick) -> None:
+        self._loop.call_soon_threadsafe(self._caller.start, tick.starts)
+        for part in self._partitions.values():
+            part.release(tick.mapped)
+
+    def _outgoing(self, tick: Tick) -> list[Outgoing]:
+        return [
+            Outgoing(out.topic, out.value, out.key, -1 if out.partition is None else out.partition) for out in tick.outs
+        ]
+
+    def _offsets(self, tick: Tick) -> list[TopicPartition]:
+        """Of all command topics for every index touched, also where they did not move: they are the fence."""
+        return [
+            TopicPartition(topic, index, offset)
+            for index in tick.touched
+            for topic, offset in self._partitions[index].positions.items()
+        ]
+
+    # --- the group ----------------------------------------------------------------------------------------------
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for each in partitions:
+            self._assigned.setdefault(each.partition, set()).add(each.topic)
+        ready = [index for index, topics in self._assigned.items() if topics == set(self._read)]
+        fresh = sorted(set(ready) - set(self._partitions))
+        start: list[TopicPartition] = []
+        began = time.monotonic()
+        committed = committed_positions(consumer, self._read, fresh)
+        self._mappings.catch_up()
+        connections = self._control.snapshot.connections
+        for index in fresh:
+            states, entries = left_behind(self._access, self._topics, self._shared.codec, index, self._clock.now())
+            part = Partition(index, self._read, committed[index], self._shared, self._make_state)
+            self._configure(part, connections, self._clock.now())
+            part.restore(states, entries, self._clock.now())
+            self._partitions[index] = part
+            start.extend(TopicPartition(topic, index, offset) for topic, offset in part.positions.items())
+        consumer.incremental_assign(start)
+        log.info("partitions taken over", partitions=fresh, seconds=round(time.monotonic() - began, 3))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        indexes = {each.partition for each in partitions}
+        self._hand_over(indexes & set(self._partitions))
+        self._let_go(consumer, partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        log.warning("partitions lost", partitions=sorted({each.partition for each in partitions}))
+        self._drop({each.partition for each in partitions})
+        self._let_go(consumer, partitions)
+
+    def _let_go(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for each in partitions:
+            self._assigned.get(each.partition, set()).discard(each.topic)
+        with contextlib.suppress(KafkaException):
+            consumer.incremental_unassign(partitions)
+
+    def _hand_over(self, indexes: set[int]) -> None:
+        """Drain: no new call, those in flight end (within the limit), one last transaction, then let go."""
+        parts = [self._partitions[index] for index in indexes]
+        if not parts:
+            return
+        for part in parts:
+            part.close()
+        deadline = time.monotonic() + self._timing.drain
+        tick = self._pending or Tick(self._clock.now())
+        tick.recall(indexes)
+        while any(part.calling for part in parts) and time.monotonic() < deadline:
+            self._settle(tick, indexes)
+            time.sleep(self._timing.busy_poll)
+        self._settle(tick, indexes)
+        for part in parts:
+            part.advance(tick)
+        if tick:
+            self._commit_last(tick, indexes)
+        self._drop(indexes)
+
+    def _commit_last(self, tick: Tick, indexes: set[int]) -> None:
+        """During a hand-over nothing can be retried: what does not commit is done again by the successor.
+
+        A tick that was pending goes along: its offsets are part of the positions that are handed over.
+        """
+        try:
+            group = self._consumer.consumer_group_metadata()
+            self._transactions.commit(self._outgoing(tick), self._offsets(tick), group)
+        except (BatchFailed, RuntimeError) as error:
+            log.warning("the last transaction failed; the next owner goes on from before it", reason=str(error))
+            tick.drop(indexes)
+        else:
+            self._committed(tick)
+            tick.clear()
+
+    def _drop(self, indexes: set[int]) -> None:
+        owners: set[Owner] = set()
+        for index in indexes:
+            part = self._partitions.pop(index, None)
+            if part is not None:
+                part.close()
+                owners.update(part.owners.values())
+        if owners:
+            self._loop.call_soon_threadsafe(self._caller.cancel, frozenset(owners))
+            asyncio.run_coroutine_threadsafe(self._caller.forget(frozenset(owners)), self._loop)
+
+    def _make_state(self, connection: Connection) -> tuple[App, OwnerState]:
+        app = self._apps[connection.app]
+        return app, OwnerState(connection, app, self._box, self._clock.now)
