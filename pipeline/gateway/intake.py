@@ -1,0 +1,80 @@
+"""From what a sender gave to a record on its app's topic: the one way in, for HTTP, hooks and `pipeline send`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from pipeline.apps.base import App, Hook
+from pipeline.apps.incoming import complete
+from pipeline.errors import Undecodable
+from pipeline.gateway.producer import Outgoing
+from pipeline.schemas.codec import Codec, Headers
+from pipeline.schemas.envelope import Event
+from pipeline.schemas.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One event of a batch that cannot be taken; `code` is stable (see `schemas.codec` and `apps.incoming`)."""
+
+    index: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Decodes, completes and addresses events. Pure but for a schema registry's look-up."""
+
+    apps: Mapping[str, App]
+    codec: Codec
+    topics: Topics
+
+    def event(self, value: bytes, headers: Headers | None = None) -> Event:
+        """One event, completed. Raises `Undecodable`."""
+        return complete(self.codec.decode_event(value, headers), self.apps)
+
+    def batch(self, body: bytes) -> tuple[list[Event], list[Rejected]]:
+        """A JSON array of events: those that are good, and the others by index. Raises `Undecodable` for no array."""
+        try:
+            parts = msgspec.json.decode(body, type=list[msgspec.Raw])
+        except (ValueError, RecursionError) as error:
+            raise Undecodable("not_json", f"a batch is a JSON array of events: {error}") from error
+        events: list[Event] = []
+        rejected: list[Rejected] = []
+        for index, part in enumerate(parts):
+            try:
+                events.append(self.event(bytes(part)))
+            except Undecodable as error:
+                rejected.append(Rejected(index, error.code, str(error)))
+        return events, rejected
+
+    def hinted(self, app: App, connection: str, hooks: Sequence[Hook]) -> list[Event]:
+        """The events of a webhook: hints, because nobody signed them."""
+        return [
+            complete(
+                Event(
+                    type=f"{app.name}.{hook.trigger}",
+                    source=f"{app.name}/{connection}",
+                    connection=connection,
+                    subject=hook.subject,
+                    data=hook.data,
+                    sourceversion=hook.sourceversion,
+                    hint=True,
+                ),
+                self.apps,
+            )
+            for hook in hooks
+        ]
+
+    def record(self, event: Event) -> Outgoing:
+        """Where a completed event goes: the key keeps the order of its party."""
+        return Outgoing(
+            self.topics.events(event.app),
+            event.key,
+            self.codec.encode(event),
+            (("content-type", self.codec.event_content_type),),
+        )
