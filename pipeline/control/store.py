@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipeline.control.snapshot import Controlled, ControlSnapshot, ControlTable, control_key
 from pipeline.errors import ConfigurationError
+from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
 from pipeline.schemas.codec import Codec
-
-ProducerFactory = Callable[[Mapping[str, Any]], Producer]
-ConsumerFactory = Callable[[Mapping[str, Any]], Consumer]
-"""Make a client: the settings given go over those of the installation."""
 
 OnChange = Callable[[ControlSnapshot], None]
 
@@ -33,8 +30,8 @@ _BATCH = 500
 class ControlStore:
     """Writes rows; returns after the brokers acknowledged them. Later rows of a key replace earlier ones."""
 
-    def __init__(self, topic: str, producer: ProducerFactory, codec: Codec) -> None:
-        self._topic, self._producer, self._codec = topic, producer, codec
+    def __init__(self, access: KafkaAccess, topic: str, codec: Codec) -> None:
+        self._access, self._topic, self._codec = access, topic, codec
 
     def write(self, records: Iterable[Controlled]) -> None:
         """Raises `KafkaUnavailable`; what was acknowledged before stays."""
@@ -53,7 +50,7 @@ class ControlStore:
             if error is not None:
                 failed.append(error.str())
 
-        producer = self._producer({"enable.idempotence": True, "delivery.timeout.ms": int(_CALL_SECONDS * 1000)})
+        producer = self._access.producer({"delivery.timeout.ms": int(_CALL_SECONDS * 1000)})
         for key, value in rows:
             producer.produce(self._topic, key=key, value=value, partition=0, on_delivery=delivered)
         left = producer.flush(_CALL_SECONDS + 1)
@@ -68,10 +65,8 @@ class ControlTail:
     with the snapshot, when it changed and nothing more is waiting.
     """
 
-    def __init__(
-        self, topic: str, consumer: ConsumerFactory, codec: Codec, *, on_change: OnChange | None = None
-    ) -> None:
-        self._topic, self._factory, self._on_change = topic, consumer, on_change
+    def __init__(self, access: KafkaAccess, topic: str, codec: Codec, *, on_change: OnChange | None = None) -> None:
+        self._access, self._topic, self._on_change = access, topic, on_change
         self._table = ControlTable(codec)
         self._snapshot = ControlSnapshot()
         self._consumer: Consumer | None = None
@@ -87,15 +82,7 @@ class ControlTail:
     def start(self, timeout: float = 30.0) -> ControlSnapshot:
         """Read up to the high watermark. Raises `KafkaUnavailable`, `RestoreStalled`, `ConfigurationError`."""
         with self._lock:
-            self._consumer = consumer = self._factory(
-                {
-                    "group.id": "control-tail",
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                    "fetch.queue.backoff.ms": 5,
-                    "auto.offset.reset": "earliest",
-                }
-            )
+            self._consumer = consumer = self._access.reader()
             partition = TopicPartition(self._topic, 0, OFFSET_BEGINNING)
             high = self._high_watermark(consumer, partition)
             consumer.assign([partition])
@@ -185,7 +172,7 @@ class ControlTail:
         return int(answer[1])
 
 
-def read_control(topic: str, consumer: ConsumerFactory, codec: Codec) -> ControlSnapshot:
+def read_control(access: KafkaAccess, topic: str, codec: Codec) -> ControlSnapshot:
     """All that was acknowledged before this call."""
-    with ControlTail(topic, consumer, codec) as tail:
+    with ControlTail(access, topic, codec) as tail:
         return tail.snapshot

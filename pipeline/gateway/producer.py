@@ -8,21 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 
+from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable
 
-ProducerFactory = Callable[[Mapping[str, Any]], Producer]
-"""Makes a producer: the settings given go over those of the installation."""
-
 SETTINGS: Mapping[str, Any] = {
-    "enable.idempotence": True,
     "linger.ms": 5,
     "delivery.timeout.ms": 10_000,
-    "partitioner": "murmur2_random",
     "message.max.bytes": 4 * 1024 * 1024,
 }
-"""The partitioner is that of every producer here: a party's records must land on one partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +68,8 @@ class _Batch:
 class AcknowledgingProducer:
     """An idempotent producer with a thread that serves its callbacks. Thread-safe."""
 
-    def __init__(self, factory: ProducerFactory) -> None:
-        self._producer = factory(SETTINGS)
+    def __init__(self, access: KafkaAccess) -> None:
+        self._producer = access.producer(SETTINGS)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="gateway-producer", daemon=True)
         self._thread.start()
