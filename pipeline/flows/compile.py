@@ -11,7 +11,7 @@ from pipeline.errors import EffectError
 from pipeline.flows.expressions import Clause, Clauses, compile_clause
 from pipeline.flows.inputs import InputCheck
 from pipeline.flows.model import ActionSpec, FlowSpec
-from pipeline.flows.options import option_faults, shape_of
+from pipeline.flows.options import link_faults, own_faults, shape_of
 from pipeline.flows.parse import ParsedFlow, parse_leniently
 from pipeline.flows.references import Reference
 from pipeline.flows.samples import sample_event
@@ -57,6 +57,10 @@ class CompiledFlow:
         """The apps that a link must give connections of, the trigger's first."""
         return tuple(dict.fromkeys((self.spec.trigger.app, *(action.app for action in self.actions))))
 
+    def option_faults(self, options: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+        """What is wrong with the options a link gives, as (option, message)."""
+        return link_faults(self.spec.options, options)
+
 
 def load_flow(text: str, apps: Mapping[str, App], file: str = "<flow>") -> CompiledFlow:
     """Parse, check and compile. Raises `FlowFaults` with all that is wrong."""
@@ -89,7 +93,7 @@ class _Compiler:
         app, trigger = self._trigger()
         self._direction()
         for name, option in self.spec.options.items():
-            for key, message in option_faults(option):
+            for key, message in own_faults(option):
                 self._note(("options", name, key), message)
         shapes: dict[str, Shape] = {"data": trigger.schema if trigger else Any, "options": self.options}
         clauses = self._clauses(self.spec.when, ("when",), shapes)

@@ -6,19 +6,15 @@ why, and the caller dead-letters the event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from pipeline.apps.base import App, Trigger
-from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.flows.expressions import Clauses, Outcome
-from pipeline.flows.links import CompiledLink, LinkedAction
+from pipeline.apps.base import Trigger
+from pipeline.errors import ConfigurationError
+from pipeline.flows.links import CompiledLink
 from pipeline.flows.rules import BrokenLink, Rule, RuleSet
-from pipeline.flows.templates import MissingValue
+from pipeline.flows.runs import Document, Failed, begin, event_values, next_command
 from pipeline.schemas.envelope import Event, derive_id
 from pipeline.schemas.records import Command, Decision, Emit, Lane, LinkDecision, Run, Step, Verdict, mapping_scope
 
@@ -45,10 +41,6 @@ class Advanced:
     decision: Decision | None = None
 
 
-class _Failed(Exception):
-    """One link cannot go on with this event; the message is for its verdict."""
-
-
 def decide(event: Event, rules: RuleSet, now: datetime) -> Decided:
     """Every link's verdict on `event`, and the commands that follow."""
     met = rules.meeting(event.connection, event.type)
@@ -56,7 +48,7 @@ def decide(event: Event, rules: RuleSet, now: datetime) -> Decided:
         return _unmet(event, rules, now)
     if event.hint:
         return _fetch(event, rules, now)
-    document = _Document(event, rules.apps)
+    document = Document(event, rules.apps)
     commands: list[Command] = []
     links = [_meet(event, rule, document, now, commands) for rule in met]
     verdict = links[0].verdict if len(links) == 1 else _overall(links)
@@ -68,202 +60,69 @@ def advance(step: Step, rules: RuleSet, now: datetime) -> Advanced:
     run = step.run
     try:
         link = rules.resume(run.link, run.flow, run.flow_version)
-        command = _next(link, run, run.trigger, after=step.index, lane=step.lane, now=now)
-    except (ConfigurationError, _Failed) as error:
-        said = LinkDecision(
-            link=run.link,
-            flow=run.flow,
-            flow_version=run.flow_version,
-            verdict=Verdict.FAILED,
-            message=f"after step {step.step!r}: {error}",
-            run=run.id,
-        )
-        decision = Decision(
-            event_id=run.event_id,
-            event_type=run.event_type,
-            connection=run.source_connection,
-            party=run.party,
-            subject=run.subject,
-            verdict=Verdict.FAILED,
-            links=[said],
-            message=f"run {run.id} cannot go on",
-            replay=run.replay,
-            decided=now,
-        )
-        return Advanced(decision=decision)
+        command = next_command(link, run, run.trigger, after=step.index, lane=step.lane, now=now)
+    except (ConfigurationError, Failed) as error:
+        return Advanced(decision=_stuck(step, str(error), now))
+    except Exception as error:  # one run's fault must not stop the others
+        return Advanced(decision=_stuck(step, f"{type(error).__name__}: {error}", now))
     return Advanced([] if command is None else [command])
 
 
-class _Document:
-    """The event's neutral document, made when the first link asks for it and shared by the others."""
-
-    __slots__ = ("_apps", "_event", "_made", "_value")
-
-    def __init__(self, event: Event, apps: Mapping[str, App]) -> None:
-        self._event = event
-        self._apps = apps
-        self._made = False
-        self._value: msgspec.Struct | None = None
-
-    def value(self) -> msgspec.Struct | None:
-        if not self._made:
-            event = self._event
-            try:
-                self._value = self._apps[event.app].document(event.trigger, event)
-            except PipelineError as error:
-                raise _Failed(str(error)) from None
-            except Exception as error:  # an app's fault with one object must not stop the others
-                raise _Failed(f"the object cannot be read: {type(error).__name__}: {error}") from None
-            self._made = True
-        return self._value
-
-
-def _meet(event: Event, rule: Rule, document: _Document, now: datetime, commands: list[Command]) -> LinkDecision:
-    """One link's verdict; a command of a run that begins is added to `commands`."""
+def _meet(event: Event, rule: Rule, document: Document, now: datetime, commands: list[Command]) -> LinkDecision:
+    """One link's verdict; the first command of a run that begins is added to `commands`."""
     if isinstance(rule, BrokenLink):
         return LinkDecision(
             link=rule.id, flow=rule.flow, flow_version=rule.flow_version, verdict=Verdict.FAILED, message=rule.message
         )
-    flow = rule.flow
-    data = event.data
-    clauses = flow.clauses
-    roots = {"data": data, "options": rule.options}
-    if not clauses.hold(roots):
-        return _not_matched(rule, clauses.first_false(roots))
-    run_id = derive_id(event.id, rule.id, event.replay)
     try:
-        values = _values(rule, data, document)
-        run = Run(
-            id=run_id,
-            link=rule.id,
-            flow=flow.spec.id,
-            flow_version=flow.version,
-            event_id=event.id,
-            event_type=event.type,
-            source_connection=event.connection,
-            subject=event.subject,
-            party=event.party,
-            sourceversion=event.sourceversion,
-            replay=event.replay,
-            traceparent=event.traceparent,
-            trigger={text: values[text] for text in rule.carried if text in values},
-        )
-        command = _next(rule, run, values, after=-1, lane=Lane.BULK if event.replay else Lane.LIVE, now=now)
-    except _Failed as error:
-        return LinkDecision(
-            link=rule.id,
-            flow=flow.spec.id,
-            flow_version=flow.version,
-            verdict=Verdict.FAILED,
-            message=str(error),
-            run=run_id,
-        )
+        roots = {"data": event.data, "options": rule.options}
+        clauses = rule.flow.clauses
+        if not clauses.hold(roots):
+            false = clauses.first_false(roots)
+            return _said(rule, Verdict.NOT_MATCHED, clause=false.clause, read=dict(false.read), message=false.message)
+        values = event_values(rule, event.data, document)
+        run = begin(rule, event, values)
+        command = next_command(rule, run, values, after=-1, lane=_lane(event), now=now)
+    except Failed as error:
+        return _said(rule, Verdict.FAILED, message=str(error))
+    except Exception as error:  # one link's or object's fault must not stop the others
+        return _said(rule, Verdict.FAILED, message=f"the event cannot be read: {type(error).__name__}: {error}")
     if command is None:
-        return LinkDecision(
-            link=rule.id,
-            flow=flow.spec.id,
-            flow_version=flow.version,
-            verdict=Verdict.MATCHED,
-            message="no action applies",
-            run=run_id,
-        )
+        return _said(rule, Verdict.MATCHED, message="no action applies", run=run.id)
     commands.append(command)
-    return LinkDecision(
-        link=rule.id,
-        flow=flow.spec.id,
-        flow_version=flow.version,
-        verdict=Verdict.MATCHED,
-        run=run_id,
-        command=command.id,
+    return _said(rule, Verdict.MATCHED, run=run.id, command=command.id)
+
+
+def _said(link: CompiledLink, verdict: Verdict, **said: Any) -> LinkDecision:
+    return LinkDecision(link=link.id, flow=link.flow.spec.id, flow_version=link.flow.version, verdict=verdict, **said)
+
+
+def _lane(event: Event) -> Lane:
+    return Lane.BULK if event.replay else Lane.LIVE
+
+
+def _stuck(step: Step, message: str, now: datetime) -> Decision:
+    """The record of a run that cannot go on. It stands for the event, so that whoever looks the event up finds it."""
+    run = step.run
+    said = LinkDecision(
+        link=run.link,
+        flow=run.flow,
+        flow_version=run.flow_version,
+        verdict=Verdict.FAILED,
+        message=message,
+        run=run.id,
     )
-
-
-def _values(link: CompiledLink, data: Any, document: _Document) -> dict[str, Any]:
-    """All that the link's actions read of the event, by reference text; what is missing is left out."""
-    values: dict[str, Any] = {}
-    for text, get in link.data:
-        value = get(data)
-        if value is not None:
-            values[text] = value
-    if link.document:
-        whole = document.value()
-        for text, get in link.document:
-            value = get(whole)
-            if value is not None:
-                values[text] = value
-    for text in link.needs:
-        if text not in values:
-            raise _Failed(f"the event has no {text}, which the flow needs")
-    return values
-
-
-def _next(
-    link: CompiledLink, run: Run, values: Mapping[str, Any], *, after: int, lane: Lane, now: datetime
-) -> Command | None:
-    """The command of the first action past `after` that applies. Raises `_Failed`."""
-    for linked in link.actions:
-        action = linked.action
-        if action.index > after and (
-            linked.clauses is None or linked.clauses.hold(_roots(linked.clauses, link, run, values))
-        ):
-            return Command(
-                id=derive_id(run.id, action.id),
-                connection=linked.connection,
-                app=action.app,
-                action=action.name,
-                party=run.party,
-                input=_input(linked, run, values),
-                run=run,
-                step=action.id,
-                index=action.index,
-                last=linked.last,
-                scope=linked.scope,
-                lane=lane,
-                created=now,
-            )
-    return None
-
-
-def _input(linked: LinkedAction, run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The action's input, filled in and of the right type. Raises `_Failed`."""
-    if linked.envelope or linked.outputs:
-        values = {**values, **{text: get(run) for text, get in linked.envelope}}
-        for text, get in linked.outputs:
-            value = get(run.outputs)
-            if value is not None:
-                values[text] = value
-    try:
-        built: dict[str, Any] = linked.build(values)
-        msgspec.convert(built, linked.action.definition.input)
-    except MissingValue as error:
-        raise _Failed(f"action {linked.action.id!r} needs {error.reference}, which is missing") from None
-    except msgspec.ValidationError as error:
-        raise _Failed(f"action {linked.action.id!r} cannot take its input: {error}") from None
-    return built
-
-
-def _roots(clauses: Clauses, link: CompiledLink, run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The roots of an action's clauses, out of what the run carries."""
-    data: dict[str, Any] = {}
-    for read in clauses.reads:
-        value = values.get(f"trigger.{read.text}") if read.root == "data" else None
-        if value is not None:
-            place = data
-            for segment in read.path[:-1]:
-                place = place.setdefault(segment, {})
-            place[read.path[-1]] = value
-    return {"data": data, "options": link.options, "steps": run.outputs}
-
-
-def _not_matched(link: CompiledLink, outcome: Outcome) -> LinkDecision:
-    return LinkDecision(
-        link=link.id,
-        flow=link.flow.spec.id,
-        flow_version=link.flow.version,
-        verdict=Verdict.NOT_MATCHED,
-        clause=outcome.clause,
-        read=dict(outcome.read),
-        message=outcome.message,
+    return Decision(
+        event_id=run.event_id,
+        event_type=run.event_type,
+        connection=run.source_connection,
+        party=run.party,
+        subject=run.subject,
+        verdict=Verdict.FAILED,
+        links=[said],
+        message=f"run {run.id} cannot go on after step {step.step!r}: {message}",
+        replay=run.replay,
+        decided=now,
     )
 
 
@@ -291,7 +150,7 @@ def _unmet(event: Event, rules: RuleSet, now: datetime) -> Decided:
     """No link is for this event: fine if it is a known kind from a known connection, else it failed."""
     try:
         _trigger(event, rules)
-    except _Failed as error:
+    except Failed as error:
         return Decided(_decision(event, Verdict.FAILED, now, [], str(error)))
     return Decided(_decision(event, Verdict.NO_LINK, now, []))
 
@@ -301,10 +160,10 @@ def _fetch(event: Event, rules: RuleSet, now: datetime) -> Decided:
     try:
         trigger = _trigger(event, rules)
         if not trigger.fetch:
-            raise _Failed(f"{event.type} came as a hint, and its app cannot fetch the object: send the whole object")
+            raise Failed(f"{event.type} came as a hint, and its app cannot fetch the object: send the whole object")
         if not event.subject:
-            raise _Failed(f"{event.type} came as a hint without a subject: nothing says which object to fetch")
-    except _Failed as error:
+            raise Failed(f"{event.type} came as a hint without a subject: nothing says which object to fetch")
+    except Failed as error:
         return Decided(_decision(event, Verdict.FAILED, now, [], str(error)))
     run = Run(
         id=derive_id(event.id, "", event.replay),
@@ -332,7 +191,7 @@ def _fetch(event: Event, rules: RuleSet, now: datetime) -> Decided:
         index=0,
         last=True,
         scope=mapping_scope(event.connection, event.connection),
-        lane=Lane.BULK if event.replay else Lane.LIVE,
+        lane=_lane(event),
         emit=Emit(type=event.type, source_connection=event.connection),
         created=now,
     )
@@ -340,16 +199,16 @@ def _fetch(event: Event, rules: RuleSet, now: datetime) -> Decided:
 
 
 def _trigger(event: Event, rules: RuleSet) -> Trigger:
-    """The event's trigger. Raises `_Failed` for an unknown app, trigger or connection."""
+    """The event's trigger. Raises `Failed` for an unknown app, trigger or connection."""
     app = rules.apps.get(event.app)
     if app is None:
-        raise _Failed(f"there is no app {event.app!r} (type {event.type!r}): installed are {', '.join(rules.apps)}")
+        raise Failed(f"there is no app {event.app!r} (type {event.type!r}): installed are {', '.join(rules.apps)}")
     trigger = app.triggers.get(event.trigger)
     if trigger is None:
-        raise _Failed(f"{app.name} has no trigger {event.trigger!r}: it has {', '.join(app.triggers)}")
+        raise Failed(f"{app.name} has no trigger {event.trigger!r}: it has {', '.join(app.triggers)}")
     connection = rules.connections.get(event.connection)
     if connection is None:
-        raise _Failed(f"there is no connection {event.connection!r}: apply it, then redrive the event")
+        raise Failed(f"there is no connection {event.connection!r}: apply it, then redrive the event")
     if connection.app != event.app:
-        raise _Failed(f"connection {connection.id!r} is of {connection.app}, and {event.type!r} is not")
+        raise Failed(f"connection {connection.id!r} is of {connection.app}, and {event.type!r} is not")
     return trigger

@@ -45,7 +45,7 @@ def value_of(option: OptionSpec, given: Any) -> Any:
     raise ValueError(f"must be {wanted[option.type]}, not {given!r}")
 
 
-def option_faults(option: OptionSpec) -> Iterator[tuple[str, str]]:
+def own_faults(option: OptionSpec) -> Iterator[tuple[str, str]]:
     """What is wrong with the option itself, as (key, message)."""
     if option.type == "choice" and not option.choices:
         yield "type", "a choice needs 'choices'"
@@ -59,22 +59,26 @@ def option_faults(option: OptionSpec) -> Iterator[tuple[str, str]]:
             yield "default", f"the default {error}"
 
 
-def resolve_options(options: Mapping[str, OptionSpec], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of each option: as given, else the default. Raises `ConfigurationError` that names all faults."""
-    faults = [f"{name!r} is unknown{did_you_mean(name, options)}" for name in given if name not in options]
-    resolved: dict[str, Any] = {}
+def link_faults(options: Mapping[str, OptionSpec], given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with the options that a link gives, as (option, message)."""
+    faults = [(name, f"there is no such option{did_you_mean(name, options)}") for name in given if name not in options]
     for name, option in options.items():
         value = given.get(name, option.default)
-        if value is None:
-            faults.append(f"{name!r} must be given: it has no default")
-            continue
         try:
-            resolved[name] = value_of(option, value)
+            if value is None:
+                raise ValueError("must be given: it has no default")
+            value_of(option, value)
         except ValueError as error:
-            faults.append(f"{name!r} {error}")
+            faults.append((name, str(error)))
+    return faults
+
+
+def resolve_options(options: Mapping[str, OptionSpec], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of each option: as given, else the default. Raises `ConfigurationError` that names all faults."""
+    faults = link_faults(options, given)
     if faults:
-        raise ConfigurationError("option " + "; option ".join(faults))
-    return resolved
+        raise ConfigurationError("; ".join(f"option {name!r} {message}" for name, message in faults))
+    return {name: value_of(option, given.get(name, option.default)) for name, option in options.items()}
 
 
 def _decimal(given: float | str | Decimal) -> Decimal:

@@ -1,0 +1,213 @@
+"""What a flow would do with an event: each clause, each action's input, its plan and the exact request. No effect.
+
+Of an action only `plan` is called, which is pure. What a step gives is not known before it was carried out: it stands
+as ``<step.field>`` in the inputs of later actions, and those are marked as `guessed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from pipeline.apps.base import App, Call, Plan, Refuse, Request, Skip, Superseded, Unchanged, View
+from pipeline.errors import Refused
+from pipeline.flows.compile import CompiledAction, CompiledFlow
+from pipeline.flows.expressions import Outcome
+from pipeline.flows.links import CompiledLink, LinkedAction, link_flow
+from pipeline.flows.runs import Document, Failed, action_input, begin, event_values, roots
+from pipeline.schemas.envelope import Event
+from pipeline.schemas.records import Connection, Link, Run, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPreview:
+    """One action. `applies` is None where an earlier step decides it; `message` says what hinders it."""
+
+    id: str
+    app: str
+    action: str
+    connection: str
+    applies: bool | None
+    input: Mapping[str, Any] | None = None
+    plan: Plan | None = None
+    guessed: bool = False
+    message: str = ""
+
+    @property
+    def request(self) -> Request | None:
+        """The main request that would be sent; None where none is needed or known."""
+        return self.plan.request if isinstance(self.plan, Call) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One event through one link, without effect."""
+
+    link: str
+    flow: str
+    flow_version: str
+    verdict: Verdict
+    clauses: tuple[Outcome, ...]
+    actions: tuple[ActionPreview, ...] = ()
+    message: str = ""
+
+
+def preview_flow(
+    flow: CompiledFlow,
+    event: Event,
+    apps: Mapping[str, App],
+    views: Mapping[str, View],
+    options: Mapping[str, Any] | None = None,
+) -> Preview:
+    """As `preview`, of a flow that is not switched on: each app stands for its own connection.
+
+    Raises `ConfigurationError` for options that do not suit.
+    """
+    link = Link(
+        id="preview",
+        flow=flow.id,
+        flow_version=flow.version,
+        connections={app: app for app in flow.apps},
+        options=dict(options or {}),
+    )
+    return preview(link_flow(flow, link, {app: Connection(id=app, app=app) for app in flow.apps}), event, apps, views)
+
+
+def preview(link: CompiledLink, event: Event, apps: Mapping[str, App], views: Mapping[str, View]) -> Preview:
+    """Run `event` through `link` in thought. `views` gives what each app's planning may look at, by app name."""
+    read = {"data": event.data, "options": link.options}
+    outcomes = tuple(link.flow.clauses.explain(read))
+    made = Preview(link.id, link.flow.id, link.flow.version, Verdict.NOT_MATCHED, outcomes)
+    if not all(outcome.holds for outcome in outcomes):
+        return made
+    try:
+        values = event_values(link, event.data, Document(event, apps))
+    except Failed as error:
+        return Preview(made.link, made.flow, made.flow_version, Verdict.FAILED, outcomes, message=str(error))
+    walk = _Walk(link, begin(link, event, values), values, views)
+    actions = tuple(walk.action(action) for action in link.flow.actions)
+    return Preview(made.link, made.flow, made.flow_version, Verdict.MATCHED, outcomes, actions)
+
+
+class _Walk:
+    """Goes through the actions of one run; `_known` are the outputs of steps that need no call."""
+
+    def __init__(self, link: CompiledLink, run: Run, values: Mapping[str, Any], views: Mapping[str, View]) -> None:
+        self._link = link
+        self._run = run
+        self._values = values
+        self._views = views
+        self._known: dict[str, dict[str, Any]] = {}
+        self._ended = ""
+
+    def action(self, action: CompiledAction) -> ActionPreview:
+        linked = next((one for one in self._link.actions if one.action is action), None)
+        if linked is None:
+            return ActionPreview(action.id, action.app, action.name, "", False, message="its options leave it out")
+        if self._ended:
+            return self._made(linked, False, message=self._ended)
+        guessed = any(text.split(".")[1] not in self._known for text, _ in linked.outputs)
+        run = msgspec.structs.replace(self._run, outputs=self._outputs(linked))
+        applies = self._applies(linked, run)
+        if applies is False:
+            return self._made(linked, False, message="its condition does not hold")
+        try:
+            built = action_input(linked, run, self._values)
+        except Failed as error:
+            return self._made(linked, applies, guessed=guessed, message=str(error))
+        plan = self._plan(linked, built)
+        if isinstance(plan, Unchanged | Superseded):
+            self._known[action.id] = dict(plan.output)
+        elif isinstance(plan, Skip | Refuse):
+            self._ended = f"the run ends at {action.id!r}"
+        return self._made(linked, applies, input=built, plan=plan, guessed=guessed)
+
+    def _made(self, linked: LinkedAction, applies: bool | None, **rest: Any) -> ActionPreview:
+        action = linked.action
+        return ActionPreview(action.id, action.app, action.name, linked.connection, applies, **rest)
+
+    def _outputs(self, linked: LinkedAction) -> dict[str, dict[str, Any]]:
+        """What earlier steps gave, with a placeholder for each field that is read and not known."""
+        outputs: dict[str, dict[str, Any]] = {step: dict(output) for step, output in self._known.items()}
+        for text, _ in linked.outputs:
+            _, step, *path = text.split(".")
+            if step in self._known:
+                continue
+            place = outputs.setdefault(step, {})
+            for segment in path[:-1]:
+                place = place.setdefault(segment, {})
+            place[path[-1]] = f"<{step}.{'.'.join(path)}>"
+        return outputs
+
+    def _applies(self, linked: LinkedAction, run: Run) -> bool | None:
+        if linked.clauses is None:
+            return True
+        if any(read.root == "steps" and read.path[0] not in self._known for read in linked.clauses.reads):
+            return None
+        return linked.clauses.hold(roots(linked.clauses, self._link, run, self._values))
+
+    def _plan(self, linked: LinkedAction, built: Mapping[str, Any]) -> Plan:
+        definition = linked.action.definition
+        try:
+            return definition.plan(msgspec.convert(built, definition.input), self._views[linked.action.app])
+        except Refused as error:
+            return Refuse(str(error), error.cause, error.code)
+
+
+def plain(made: Preview) -> dict[str, Any]:
+    """The preview as JSON can hold it, request bodies decoded."""
+    actions = []
+    for action in made.actions:
+        row: dict[str, Any] = {
+            "id": action.id,
+            "app": action.app,
+            "action": action.action,
+            "connection": action.connection,
+            "applies": action.applies,
+            "guessed": action.guessed,
+            "message": action.message,
+            "input": msgspec.to_builtins(action.input),
+        }
+        if action.plan is not None:
+            row["plan"] = {"kind": type(action.plan).__name__.lower(), **_plan(action.plan)}
+        actions.append(row)
+    return {
+        "link": made.link,
+        "flow": made.flow,
+        "flow_version": made.flow_version,
+        "verdict": made.verdict.value,
+        "message": made.message,
+        "clauses": [msgspec.to_builtins(asdict(outcome)) for outcome in made.clauses],
+        "actions": actions,
+    }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    if not isinstance(plan, Call):
+        return {key: value for key, value in msgspec.to_builtins(plan).items() if value not in (None, "")}
+    request = plan.request
+    return {
+        "operation": plan.operation,
+        "calls_at_most": plan.most,
+        "diff": msgspec.to_builtins(dict(plan.diff)),
+        "warnings": list(plan.warnings),
+        "request": {
+            "method": request.method,
+            "path": request.path,
+            "query": dict(request.query),
+            "headers": dict(request.headers),
+            "body": _body(request.body),
+        },
+    }
+
+
+def _body(body: bytes | None) -> Any:
+    if body is None:
+        return None
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return body.decode(errors="replace")
