@@ -17,7 +17,7 @@ State = TypeVar("State")
 class Request:
     """One call. `segments` are the path's parts, each percent-decoded on its own, so an id may hold a slash.
 
-    `headers` have lower-case names. `params` are the parts that the route left open, `now` the twin's time.
+    `headers` go by any case. `params` are the parts that the route left open, `now` the twin's time.
     """
 
     method: str

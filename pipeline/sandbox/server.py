@@ -53,7 +53,7 @@ class TwinServer:
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         target, _, query_string = http.raw_path.partition("?")
         query = dict(parse_qsl(query_string, keep_blank_values=True)) if query_string else {}
-        headers = {name.lower(): value for name, value in http.headers.items()}
+        headers = http.headers
         twin = self.twin
         now = twin.clock.now()
         segments = split_path(target)
@@ -69,8 +69,7 @@ class TwinServer:
         try:
             if reply is None:
                 if twin.latency:
-                    await twin.clock.sleep(twin.latency)
-                    request.now = twin.clock.now()
+                    await self._take(twin.latency, request)
                 reply = twin.answer(request)
         finally:
             twin.leave(request)
@@ -89,9 +88,7 @@ class TwinServer:
         reply = twin.admit(request)
         try:
             if reply is None:
-                seconds = twin.latency + sum(f.seconds for f in faults if f.effect == "latency")
-                await twin.clock.sleep(seconds)
-                request.now = twin.clock.now()
+                await self._take(twin.latency + sum(f.seconds for f in faults if f.effect == "latency"), request)
                 reply = self._carry_out(by_effect, request)
         finally:
             twin.leave(request)
@@ -104,6 +101,12 @@ class TwinServer:
         if "drip" in by_effect:
             return await _drip(http, reply, by_effect["drip"])
         return _response(reply)
+
+    async def _take(self, seconds: float, request: Request) -> None:
+        """Let the call last `seconds` since it arrived; it is carried out at their end."""
+        clock = self.twin.clock
+        await clock.sleep(request.now + seconds - clock.now())
+        request.now = clock.now()
 
     def _carry_out(self, faults: Mapping[str, Fault], request: Request) -> Reply:
         if late := faults.get("late"):

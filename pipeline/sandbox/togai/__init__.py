@@ -1,0 +1,1 @@
+"""The Togai twin: accounts, customers, invoices, settings, payments, credits, and webhooks."""

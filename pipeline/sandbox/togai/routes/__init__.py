@@ -1,0 +1,1 @@
+"""The routes of the Togai API, one file a resource."""
