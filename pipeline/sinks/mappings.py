@@ -28,10 +28,15 @@ class _Row(msgspec.Struct):
 
 
 class MappingTable:
-    """Looked up from either side. A pair that would give an object a second counterpart is a clash, never written."""
+    """Looked up from either side. A pair that would give an object a second counterpart is a clash, never written.
+
+    What this worker wrote comes back from the topic later; until it does, older rows of the same key are passed over
+    (`_ahead`), so that memory never falls behind what it has already planned with.
+    """
 
     def __init__(self) -> None:
         self._tables: dict[str, dict[bytes, bytes]] = {}
+        self._ahead: dict[bytes, bytes] = {}
         self._decode = msgspec.json.Decoder(_Row).decode
 
     def __len__(self) -> int:
@@ -45,7 +50,12 @@ class MappingTable:
             table.pop(id_, None)
             return
         row = self._decode(value)
-        table[id_] = _pack(row.other.app, row.other.type, row.other.id, row.hash, row.version)
+        packed = _pack(row.other.app, row.other.type, row.other.id, row.hash, row.version)
+        if self._ahead and key in self._ahead:
+            if self._ahead[key] == packed:
+                del self._ahead[key]
+            return
+        table[id_] = packed
 
     def get(self, scope: str, ref: ObjectRef) -> Mapped | None:
         table = self._tables.get(f"{scope}/{ref.app}/{ref.type}")
@@ -78,11 +88,13 @@ class MappingTable:
             name, id_ = f"{scope}/{one.app}/{one.type}", one.id.encode()
             table = self._tables.setdefault(name, {})
             undo.append((name, id_, table.get(id_)))
-            table[id_] = _pack(other.app, other.type, other.id, pair.hash, pair.version)
+            packed = _pack(other.app, other.type, other.id, pair.hash, pair.version)
+            table[id_] = self._ahead[f"{name}/".encode() + id_] = packed
         return undo
 
     def undo(self, entries: list[tuple[str, bytes, bytes | None]]) -> None:
         for name, id_, before in reversed(entries):
+            self._ahead.pop(f"{name}/".encode() + id_, None)
             if before is None:
                 self._tables[name].pop(id_, None)
             else:

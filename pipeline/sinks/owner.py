@@ -327,7 +327,7 @@ class Owner:
         self._overtake(entry.command.party)
 
     def _overtake(self, party: str) -> None:
-        """Let a queued command pass a parked head when it makes what the head waits for: else neither would ever end."""
+        """Let a queued command pass a parked head when it makes what the head waits for: else neither ends."""
         head = self.parties.head(party)
         if head is None or head.state is not LedgerState.PARKED:
             return

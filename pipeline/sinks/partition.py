@@ -6,8 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from confluent_kafka import Message
+
 from pipeline.apps.base import App
 from pipeline.errors import Undecodable
+from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Cause, Command, Connection, ConnectionState, DeadLetter
 from pipeline.sinks import records
 from pipeline.sinks.entry import Entry
@@ -33,17 +36,18 @@ class Arrived:
     letter: DeadLetter | None = None
 
 
-def arrive(shared: Shared, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None) -> Arrived:
+def arrive(codec: Codec, topic: str, partition: int, offset: int, message: Message) -> Arrived:
     """Decode one message. What cannot be decoded becomes a dead letter and stops nothing."""
     try:
-        return Arrived(topic, offset, shared.codec.decode(Command, value or b""))
+        return Arrived(topic, offset, codec.decode(Command, message.value() or b""))
     except Undecodable as error:
         letter = DeadLetter(
             topic=topic,
             partition=partition,
             offset=offset,
-            key=key,
-            value=value,
+            key=message.key(),
+            value=message.value(),
+            headers=list(message.headers() or ()),
             cause=Cause(kind="undecodable", code=error.code, message=str(error)),
             stage="sink",
         )

@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from pipeline.errors import Undecodable
 from pipeline.kafka.clients import KafkaAccess
-from pipeline.kafka.compacted import CompactedReader
+from pipeline.kafka.compacted import CompactedReader, read_to_end
 from pipeline.kafka.errors import KafkaUnavailable
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import ConnectionState, LedgerRow
@@ -22,11 +22,13 @@ from pipeline.schemas.topics import Topics
 from pipeline.sinks.entry import Entry, restored
 from pipeline.sinks.mappings import MappingTable
 
+log = structlog.get_logger(__name__)
+
 COMMITTED_SECONDS = 60.0
 
 
 def committed_positions(consumer: Consumer, topics: Sequence[str], indexes: Iterable[int]) -> dict[int, dict[str, int]]:
-    """Next offsets by index and topic; the first offset there is where none was committed. Raises `KafkaUnavailable`."""
+    """Next offsets by index and topic; the first one there is where none was committed. Raises `KafkaUnavailable`."""
     wanted = [TopicPartition(topic, index) for index in indexes for topic in topics]
     positions: dict[int, dict[str, int]] = {index: {} for index in indexes}
     deadline = time.monotonic() + COMMITTED_SECONDS
@@ -52,3 +54,62 @@ def committed_positions(consumer: Consumer, topics: Sequence[str], indexes: Iter
                 f"committed offsets of {len(wanted)} partitions stayed pending for {COMMITTED_SECONDS:g} s"
             )
     return positions
+
+
+def left_behind(
+    access: KafkaAccess, topics: Topics, codec: Codec, index: int, now: float
+) -> tuple[list[ConnectionState], list[Entry]]:
+    """What the predecessor wrote down for this index: the state of its connections, and its open commands."""
+    states = [codec.decode(ConnectionState, row) for row in _latest(access, topics.state, index)]
+    entries = [restored(codec.decode(LedgerRow, row), now) for row in _latest(access, topics.ledger, index)]
+    return states, entries
+
+
+def _latest(access: KafkaAccess, topic: str, index: int) -> Iterable[bytes]:
+    rows: dict[bytes, bytes] = {}
+    for batch in read_to_end(access, topic, [index]):
+        for message in batch:
+            key, value = message.key() or b"", message.value()
+            if value is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = value
+    return rows.values()
+
+
+class MappingTail:
+    """Keeps a `MappingTable` in step with `id.mappings`, whoever writes it. For one thread."""
+
+    def __init__(self, access: KafkaAccess, topics: Topics, table: MappingTable) -> None:
+        self._reader = CompactedReader(access)
+        self._topic = topics.mappings
+        self._table = table
+        self._positions: dict[int, int] = {}
+
+    def catch_up(self) -> None:
+        """Up to the high watermark of now, from where it stood. Raises `RestoreStalled`."""
+        for batch in self._reader.restore(self._topic, start=self._positions):
+            self._take(batch)
+
+    def poll(self) -> list[str]:
+        """Take in what came since; gives the keys of the rows that landed."""
+        return self._take(self._reader.poll())
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _take(self, batch: list[Message]) -> list[str]:
+        landed = []
+        load = self._table.load
+        for message in batch:
+            key = message.key() or b""
+            try:
+                load(key, message.value())
+            except ValueError as error:
+                log.error("a mapping row cannot be read and is left out", key=key, error=str(error))
+                continue
+            landed.append(key.decode())
+        if batch:
+            for message in batch:
+                self._positions[message.partition() or 0] = (message.offset() or 0) + 1
+        return landed

@@ -36,7 +36,7 @@ class Start:
 
 @dataclass(slots=True)
 class Tick:
-    """Gathered by the owners, sent by `transactions`. `touched` are the partition indexes whose offsets it must carry."""
+    """Gathered by the owners, sent by the worker. `touched` are the indexes whose offsets it must carry."""
 
     now: float
     outs: list[Out] = field(default_factory=list)

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-import signal
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from pipeline.apps.base import App
 from pipeline.clock import Clock
 from pipeline.control.secrets import SecretBox
 from pipeline.control.store import ControlTail
 from pipeline.kafka.clients import KafkaAccess
-from pipeline.kafka.transactions import BatchFailed, Outgoing, Transactions
+from pipeline.kafka.errors import TransactionAborted
+from pipeline.kafka.partitioner import partition_of
+from pipeline.kafka.transactions import transact
 from pipeline.schemas.records import Connection
 from pipeline.schemas.topics import Topics
 from pipeline.sinks.calls import Caller, Lease
@@ -38,6 +39,8 @@ from pipeline.sinks.tick import Tick
 log = structlog.get_logger(__name__)
 
 GROUP = "sinks"
+PARTITION_UA = -1
+"""librdkafka's word for: the key decides the partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +99,8 @@ class Worker:
     def run(self) -> None:
         """The Kafka thread. Raises what cannot be mended here; everything committed stays, the next owner goes on."""
         prefix = self._topics.prefix
-        self._consumer: Consumer = self._access.group_consumer(
-            f"{prefix}{GROUP}", {"fetch.wait.max.ms": 50, "max.poll.interval.ms": 120_000}
-        )
-        self._transactions = Transactions(self._access.producer, name=f"{prefix}{GROUP}", give_up=self._stopping.is_set)
+        self._consumer: Consumer = self._access.consumer(f"{prefix}{GROUP}")
+        self._producer = self._access.transactional_producer(f"{prefix}{GROUP}-{uuid.uuid4()}")
         self._mappings = MappingTail(self._access, self._topics, self._shared.mappings)
         self._mappings.catch_up()
         self._consumer.subscribe(
@@ -114,7 +115,6 @@ class Worker:
             self._hand_over(set(self._partitions))
         finally:
             self._consumer.close()
-            self._transactions.close()
             self._mappings.close()
             asyncio.run_coroutine_threadsafe(self._caller.close(), self._loop).result(10)
 
@@ -147,7 +147,7 @@ class Worker:
         assert offset is not None
         part = self._partitions.get(index)
         if part is not None and not part.closing:
-            part.buffers[topic].append(arrive(self._shared, topic, index, offset, message.key(), message.value()))
+            part.buffers[topic].append(arrive(self._shared.codec, topic, index, offset, message))
 
     def _resume(self) -> None:
         for topic, index in list(self._paused):
@@ -174,7 +174,7 @@ class Worker:
                     part.release(landed)
 
     def _configure(self, part: Partition, connections: Mapping[str, Connection], now: float) -> None:
-        keyed = sum(self._access.partition_of(id_, self._topics.partitions) == part.index for id_ in connections)
+        keyed = sum(partition_of(id_.encode(), self._topics.partitions) == part.index for id_ in connections)
         part.configure(connections, crowded=keyed > 1, now=now)
 
     # --- one turn -----------------------------------------------------------------------------------------------
@@ -214,9 +214,8 @@ class Worker:
         while tick:
             began = time.monotonic()
             try:
-                group = self._consumer.consumer_group_metadata()
-                self._transactions.commit(self._outgoing(tick), self._offsets(tick), group)
-            except BatchFailed as error:
+                self._transact(tick)
+            except TransactionAborted as error:
                 log.warning("transaction failed, going on with what is still ours", reason=str(error))
             except RuntimeError as error:  # confluent-kafka: no group metadata while the group is rebalancing
                 log.warning("no group metadata", reason=str(error))
@@ -236,10 +235,20 @@ class Worker:
         for part in self._partitions.values():
             part.release(tick.mapped)
 
-    def _outgoing(self, tick: Tick) -> list[Outgoing]:
-        return [
-            Outgoing(out.topic, out.value, out.key, -1 if out.partition is None else out.partition) for out in tick.outs
-        ]
+    def _transact(self, tick: Tick) -> None:
+        """Raises `TransactionAborted`, `ProducerUnusable`, or RuntimeError while the group has no metadata for us."""
+
+        def produce(producer: Producer) -> None:
+            for out in tick.outs:
+                partition = PARTITION_UA if out.partition is None else out.partition
+                while True:
+                    try:
+                        producer.produce(out.topic, out.value, out.key, partition)
+                        break
+                    except BufferError:
+                        producer.poll(0.05)
+
+        transact(self._producer, produce, self._offsets(tick), self._consumer.consumer_group_metadata())
 
     def _offsets(self, tick: Tick) -> list[TopicPartition]:
         """Of all command topics for every index touched, also where they did not move: they are the fence."""
@@ -313,9 +322,8 @@ class Worker:
         A tick that was pending goes along: its offsets are part of the positions that are handed over.
         """
         try:
-            group = self._consumer.consumer_group_metadata()
-            self._transactions.commit(self._outgoing(tick), self._offsets(tick), group)
-        except (BatchFailed, RuntimeError) as error:
+            self._transact(tick)
+        except (TransactionAborted, RuntimeError) as error:
             log.warning("the last transaction failed; the next owner goes on from before it", reason=str(error))
             tick.drop(indexes)
         else:

@@ -1,0 +1,73 @@
+"""The role `sinks`: builds a worker from the settings and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import threading
+from collections.abc import Callable
+
+from pipeline.apps.registry import load_apps
+from pipeline.clock import SystemClock
+from pipeline.control.secrets import load_secret_box
+from pipeline.control.store import ControlTail
+from pipeline.kafka.admin import set_group_timeouts
+from pipeline.kafka.clients import KafkaAccess
+from pipeline.schemas.codec import build_codec
+from pipeline.schemas.topics import Topics
+from pipeline.settings import Settings
+from pipeline.sinks.mappings import MappingTable
+from pipeline.sinks.owner import Shared
+from pipeline.sinks.worker import GROUP, Timing, Worker
+
+
+async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Worker], None] | None = None) -> None:
+    """Until SIGTERM, SIGINT, cancellation or a failure of the Kafka thread, which is raised here."""
+    apps = load_apps()
+    topics = Topics(settings.topic_prefix, settings.partitions, tuple(apps))
+    codec = build_codec(settings)
+    timing = Timing(session=settings.session_timeout_seconds)
+    set_group_timeouts(access, topics.prefix + GROUP, int(timing.session * 1000), int(timing.session * 1000 / 3))
+    loop = asyncio.get_running_loop()
+    with ControlTail(access, topics.control, codec) as control:
+        control.follow()
+        worker = Worker(
+            access=access,
+            topics=topics,
+            shared=Shared(topics, codec, MappingTable(), random.random),
+            apps=apps,
+            control=control,
+            box=load_secret_box(settings),
+            clock=SystemClock(),
+            loop=loop,
+            timing=timing,
+        )
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, worker.stop)
+        if on_ready is not None:
+            on_ready(worker)
+        await _in_thread(worker.run, worker.stop)
+
+
+async def _in_thread(target: Callable[[], None], stop: Callable[[], None]) -> None:
+    """A thread of its own, not the executor's: it lives as long as the worker does."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def body() -> None:
+        try:
+            target()
+        except BaseException as error:
+            loop.call_soon_threadsafe(ended.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(ended.set_result, None)
+
+    thread = threading.Thread(target=body, name="sink-kafka", daemon=True)
+    thread.start()
+    try:
+        await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        stop()
+        await ended
+        raise
