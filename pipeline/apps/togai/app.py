@@ -1,0 +1,83 @@
+"""Togai as an app: usage billing, the source of accounts and invoices. https://docs.togai.com"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pipeline.apps.base import Hook, Quota, Session, TokenStore, Transport
+from pipeline.apps.togai import hooks as webhooks
+from pipeline.apps.togai.actions import APP, actions
+from pipeline.apps.togai.client import TogaiSession
+from pipeline.apps.togai.connection import API_KEY, SECRETS, TogaiSettings
+from pipeline.apps.togai.documents import invoice_document, party_of_account, party_of_customer, read
+from pipeline.apps.togai.triggers import TRIGGERS, party_of, version_of
+from pipeline.errors import Stopped
+from pipeline.schemas import togai
+from pipeline.schemas.envelope import Event
+
+
+class TogaiApp:
+    """`apps.base.App`; without state."""
+
+    name = APP
+    title = "Togai"
+    settings = TogaiSettings
+    secrets = SECRETS
+    triggers = TRIGGERS
+
+    def __init__(self) -> None:
+        self.actions = actions()
+
+    def quota(self, settings: Mapping[str, Any]) -> Quota:
+        form = TogaiSettings.model_validate(settings)
+        return Quota(windows=((form.calls_per_second, 1.0),), day=None, in_flight=form.in_flight)
+
+    def quiet_period(self, settings: Mapping[str, Any]) -> float:
+        return TogaiSettings.model_validate(settings).quiet_seconds
+
+    def party(self, trigger: str, data: Any) -> str:
+        return party_of(trigger, data)
+
+    def version(self, trigger: str, data: Any) -> str:
+        return version_of(data)
+
+    def document(self, trigger: str, event: Event) -> msgspec.Struct | None:
+        """A `documents.Party` for accounts and customers, a `documents.Invoice` for invoices."""
+        match TRIGGERS[trigger].object:
+            case "account":
+                return party_of_account(read(togai.Account, event.data))
+            case "customer":
+                return party_of_customer(read(togai.Customer, event.data))
+            case _:
+                return invoice_document(read(togai.Invoice, event.data))
+
+    def hooks(self, kind: str, body: bytes) -> Sequence[Hook]:
+        return webhooks.hooks(kind, body)
+
+    async def connect(
+        self, settings: Mapping[str, Any], secrets: Mapping[str, str], transport: Transport
+    ) -> Mapping[str, str]:
+        """The secret key is kept as it is; no call is needed."""
+        return {API_KEY: _token(secrets)}
+
+    def session(
+        self,
+        *,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        api: Transport,
+        auth: Transport,
+        tokens: TokenStore,
+        now: Any,
+    ) -> Session:
+        return TogaiSession(TogaiSettings.model_validate(settings), _token(secrets), api)
+
+
+def _token(secrets: Mapping[str, str]) -> str:
+    token = secrets.get(API_KEY, "").strip()
+    if not token:
+        raise Stopped(f"the connection needs the secret {API_KEY}: {SECRETS[API_KEY]}")
+    return token

@@ -1,0 +1,175 @@
+"""Togai's objects as its API gives them, read tolerantly.
+
+Unknown fields pass, unknown statuses and line types pass (all are plain strings), what the API calls required may be
+missing where a published sample misses it. Names in JSON are camel case, as in Togai's API. Money is Decimal, read from
+JSON numbers or decimal strings; times without a zone are UTC. https://docs.togai.com/openapi.yaml
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+OLD_STATUSES = {
+    "ONGOING": "DRAFT",
+    "GRACE_PERIOD": "DRAFT",
+    "GENERATED": "DUE",
+    "PUBLISHED": "DUE",
+    "INITIATE_REFUND": "REFUND_INITIATED",
+}
+"""Invoice statuses of earlier API versions, and what they are called today."""
+
+
+class TogaiObject(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of Togai's objects."""
+
+
+class Address(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """A postal address; the phone number lives here. `country` is ISO 3166-1 alpha-2."""
+
+    phone_number: str | None = None
+    line1: str | None = None
+    line2: str | None = None
+    postal_code: str | None = None
+    city: str | None = None
+    state: str | None = None
+    country: str | None = None
+
+
+class Customer(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """A customer: the parent of one or more accounts. It is not what gets invoiced."""
+
+    id: str
+    name: str = ""
+    togai_customer_id: str | None = None
+    primary_email: str | None = None
+    billing_address: str | None = None
+    address: Address | None = None
+    status: str = "ACTIVE"
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class BillingInformation(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """Who gets the account's invoices by mail."""
+
+    email_recipients: list[str] | None = None
+    additional_email_recipients: list[str] | None = None
+
+
+class InvoiceGroup(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """Accounts that are billed together; an invoice's snapshot says `address` where an account's says `billingAddress`.
+
+    https://docs.togai.com/docs/invoice-groups
+    """
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    daily_invoice_consolidation: bool | None = None
+    net_term_days: int | None = None
+    invoice_currency: str | None = None
+    address: Address | None = None
+    billing_address: Address | None = None
+
+
+class Account(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """What is invoiced. It has no version and no times.
+
+    `customer` is no field of Togai's: the fetch action puts the parent there where the account lacks email or address.
+    """
+
+    id: str
+    name: str = ""
+    togai_account_id: str | None = None
+    customer_id: str | None = None
+    togai_customer_id: str | None = None
+    status: str = "ACTIVE"
+    invoice_currency: str | None = None
+    net_term_days: int | None = None
+    primary_email: str | None = None
+    billing_information: BillingInformation | None = None
+    address: Address | None = None
+    aliases: list[Any] | None = None
+    invoice_group_details: InvoiceGroup | None = None
+    metadata: dict[str, Any] | None = None
+    tags: list[str] | None = None
+    customer: Customer | None = None
+
+
+class InvoiceLineItem(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """A node of an invoice's tree. `type` tells what it is, its depth tells nothing: levels may be left out."""
+
+    type: str = ""
+    id: str | None = None
+    description: str | None = None
+    value_per_quantity: Decimal | None = None
+    quantity: Decimal | None = None
+    units: str | None = None
+    value: Decimal | None = None
+    metadata: dict[str, Any] | None = None
+    line_items: list[InvoiceLineItem] | None = None
+
+
+class InvoiceParty(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """The snapshot of a customer or an account in an invoice's details."""
+
+    name: str | None = None
+    primary_email: str | None = None
+    invoice_currency: str | None = None
+    address: Address | None = None
+
+
+class InvoiceDetails(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """Who and what the invoice was made for, as it was then."""
+
+    customer: InvoiceParty | None = None
+    account: InvoiceParty | None = None
+    invoice_group: InvoiceGroup | None = None
+    price_plan_name: str | None = None
+
+
+class Invoice(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """An invoice. `total_amount` is the authority; `revenue_info` is the root of the money tree, absent in lists.
+
+    `owner_id` is the account's id, or the group's for a composite invoice. `end_date` is exclusive. There is no
+    currency field. Statuses of earlier API versions are read as today's (`OLD_STATUSES`).
+    """
+
+    id: str
+    sequence_id: str | None = None
+    customer_id: str | None = None
+    owner_id: str | None = None
+    price_plan_id: str | None = None
+    usage_info: list[InvoiceLineItem] | None = None
+    revenue_info: InvoiceLineItem | None = None
+    invoice_details: InvoiceDetails | None = None
+    status: str = ""
+    finalizing_status: str | None = None
+    invoice_class: str = "INVOICE"
+    invoice_type: str = "STANDARD"
+    auto_advance: bool | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    end_date_inclusive: datetime | None = None
+    invoice_date: datetime | None = None
+    due_date: datetime | None = None
+    net_term_days: int | None = None
+    generated_at: datetime | None = None
+    updated_at: datetime | None = None
+    total_amount: Decimal | None = None
+    paid_amount: Decimal | None = None
+    metadata: dict[str, Any] | None = None
+    pdf_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status in OLD_STATUSES:
+            msgspec.structs.force_setattr(self, "status", OLD_STATUSES[self.status])
+
+
+def as_utc(time: datetime) -> datetime:
+    """An aware time; Togai's samples leave the zone out where they mean UTC."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
