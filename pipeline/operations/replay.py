@@ -1,0 +1,185 @@
+"""Past events through again: first a plan, then copies on the same topics under one replay id.
+
+A copy keeps the event's id, source and key and has `replay` set. Whatever is derived from an event is derived from
+(event, link, replay), so a replay makes new commands, and the same replay run twice makes none. Commands of replays
+are bulk ones: live commands go first. An object that is unchanged since makes no writing call.
+
+Not replayed: hints (what was fetched after them is an event of its own), copies of earlier replays, and repeated ids.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+import msgspec
+
+from pipeline.apps.base import App
+from pipeline.apps.incoming import complete
+from pipeline.errors import ConfigurationError, Undecodable
+from pipeline.kafka.clients import KafkaAccess
+from pipeline.kafka.errors import KafkaUnavailable
+from pipeline.operations.reader import Scan, ends_of, scan
+from pipeline.schemas.codec import Codec, Headers
+from pipeline.schemas.envelope import Event
+from pipeline.schemas.topics import Topics
+
+_SAMPLE = 10
+_FLUSH_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events. `account` is a party or the object itself; `type` a whole event type (``togai.account.created``).
+
+    `since` and `until` (exclusive) bound the time at which an event reached its topic.
+    """
+
+    account: str = ""
+    connection: str = ""
+    type: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def takes(self, event: Event) -> bool:
+        if self.account and self.account not in (event.party, event.subject):
+            return False
+        if self.connection and event.connection != self.connection:
+            return False
+        return not self.type or event.type == self.type
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """What a replay would put through. `ends` bounds it to what was there when it was planned, by topic.
+
+    `left_out` counts what was passed over, by reason: ``hint``, ``replay``, ``repeated``, ``unreadable``.
+    """
+
+    id: str
+    selection: Selection
+    ends: Mapping[str, Mapping[int, int]]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    parties: int = 0
+    sample: Sequence[Event] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Plans and runs replays over the events topics of all apps."""
+
+    access: KafkaAccess
+    apps: Mapping[str, App]
+    topics: Topics
+    codec: Codec
+
+    def plan(self, selection: Selection, *, id: str = "") -> ReplayPlan:
+        """Reads, writes nothing. Give the `id` of a replay that broke off to go on with it without repeats."""
+        if not any((selection.account, selection.since, selection.until)):
+            raise ConfigurationError("say what to replay: --account ID, --since TIME or --until TIME")
+        chosen = [selection.type.partition(".")[0]] if selection.type else list(self.apps)
+        for app in chosen:
+            if app not in self.apps:
+                raise ConfigurationError(
+                    f"no app {app!r} for type {selection.type!r}: there are {', '.join(self.apps)}"
+                )
+        ends = {topic: ends_of(self.access, topic) for topic in map(self.topics.events, chosen)}
+        counts: Counter[str] = Counter()
+        left_out: Counter[str] = Counter()
+        parties: set[tuple[str, str]] = set()
+        sample: list[Event] = []
+        for event in self._events(selection, ends, left_out):
+            counts[event.type] += 1
+            parties.add((event.connection, event.party))
+            if len(sample) < _SAMPLE:
+                sample.append(event)
+        return ReplayPlan(
+            id=id or f"replay-{uuid.uuid4()}",
+            selection=selection,
+            ends=ends,
+            counts=dict(sorted(counts.items())),
+            parties=len(parties),
+            sample=tuple(sample),
+            left_out=dict(sorted(left_out.items())),
+        )
+
+    def run(self, plan: ReplayPlan, *, on_progress: Callable[[int], None] = lambda _: None) -> int:
+        """Put the planned events through; gives how many. In source order within a party.
+
+        Raises `KafkaUnavailable`; running the plan again is safe, what went through is recognised.
+        """
+        failed: list[str] = []
+
+        def delivered(error: object, _: object) -> None:
+            if error is not None:
+                failed.append(str(error))
+
+        producer = self.access.producer()
+        headers: dict[str, str | bytes | None] = {"content-type": self.codec.event_content_type}
+        count = 0
+        for event in self._events(plan.selection, plan.ends, Counter()):
+            value = self.codec.encode(msgspec.structs.replace(event, replay=plan.id))
+            while True:
+                try:
+                    producer.produce(
+                        self.topics.events(event.app),
+                        key=event.key,
+                        value=value,
+                        headers=headers,
+                        on_delivery=delivered,
+                    )
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            producer.poll(0)
+            count += 1
+            on_progress(count)
+            if failed:
+                break
+        left = producer.flush(_FLUSH_SECONDS)
+        if failed or left:
+            reason = failed[0] if failed else "no broker answered"
+            raise KafkaUnavailable(f"replay {plan.id} broke off: {reason}; run it again with --id {plan.id}")
+        return count
+
+    def _events(
+        self, selection: Selection, ends: Mapping[str, Mapping[int, int]], left_out: Counter[str]
+    ) -> Iterator[Event]:
+        """The selected events, each id once, in topic order."""
+        seen: set[tuple[str, str]] = set()
+        for topic, bounds in ends.items():
+            asked = Scan(topic, since=selection.since, until=selection.until, ends=bounds)
+            for message in scan(self.access, asked):
+                try:
+                    event = self.codec.decode_event(
+                        message.value(), cast(Headers | None, message.headers()), message.key()
+                    )
+                    event = complete(event, self.apps)
+                except Undecodable:
+                    left_out["unreadable"] += 1
+                    continue
+                if not selection.takes(event):
+                    continue
+                reason = _why_not(event, seen)
+                if reason:
+                    left_out[reason] += 1
+                    continue
+                seen.add((event.source, event.id))
+                yield event
+
+
+def _why_not(event: Event, seen: set[tuple[str, str]]) -> str:
+    if event.hint:
+        return "hint"
+    if event.replay:
+        return "replay"
+    return "repeated" if (event.source, event.id) in seen else ""
