@@ -17,7 +17,6 @@ from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Decision, ObjectRef, Result
 from pipeline.schemas.topics import Topics
 
-
 Told = TypeVar("Told", Result, Decision)
 
 
