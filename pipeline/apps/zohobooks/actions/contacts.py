@@ -1,0 +1,196 @@
+"""Contacts: create or update by our unique field, or make sure that one is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from pipeline.apps.base import (
+    Applied,
+    Call,
+    Mapped,
+    Pair,
+    Park,
+    Plan,
+    Request,
+    Session,
+    Skip,
+    Superseded,
+    Unchanged,
+    View,
+)
+from pipeline.apps.zohobooks import faults
+from pipeline.apps.zohobooks.actions.common import contact_ref, object_of, older, settings_of
+from pipeline.apps.zohobooks.connection import ZohoBooksSettings
+from pipeline.apps.zohobooks.documents import NAME_LENGTH, contact_body, currency_fields
+from pipeline.apps.zohobooks.wire import keyed, request, text
+from pipeline.errors import Refused
+from pipeline.schemas.documents import Party
+from pipeline.schemas.envelope import content_hash
+from pipeline.schemas.records import ObjectRef
+
+
+class UpsertContactInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`party` is who, `source` the object it is mapped to, `key` the value of the unique field (default: its id).
+
+    `tax_fields` maps names of `party.tax_ids` to Zoho's fields (``gst_no``, ``vat_reg_no``, ``tax_reg_no`` …).
+    """
+
+    party: Party
+    source: ObjectRef
+    key: str = ""
+    tax_fields: dict[str, str] = {}
+
+
+class EnsureContactInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As `UpsertContactInput`; `missing` says what to do without a contact: create it, park until it's there, skip."""
+
+    party: Party
+    source: ObjectRef
+    key: str = ""
+    tax_fields: dict[str, str] = {}
+    missing: Literal["create", "park", "skip"] = "create"
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One contact to write: by its id (`contact_id`) or, without, by our unique field."""
+
+    settings: ZohoBooksSettings
+    body: Mapping[str, Any]
+    key: str
+    contact_id: str
+    currency: str
+
+    def request(self, body: Mapping[str, Any]) -> Request:
+        if self.contact_id:
+            return request(self.settings, "PUT", "contacts", self.contact_id, body=body)
+        return request(
+            self.settings, "PUT", "contacts", headers=keyed(self.settings.account_field, self.key), body=body
+        )
+
+    def renamed(self) -> Mapping[str, Any] | None:
+        """The body for when another contact has the name: a linked one keeps its own, a new one may get a suffix."""
+        if self.contact_id:
+            return {name: value for name, value in self.body.items() if name != "contact_name"}
+        if self.settings.name_collision == "refuse":
+            return None
+        name = f"{self.body['contact_name']} ({self.key})"
+        return {**self.body, "contact_name": name} if len(name) <= NAME_LENGTH else None
+
+
+class UpsertContact:
+    """Create a contact, or bring the one that is mapped up to date."""
+
+    name: ClassVar[str] = "upsert_contact"
+    title: ClassVar[str] = "Create or update a customer"
+    repeat: ClassVar[str] = "keyed"
+    calls: ClassVar[str] = "1; 2 where another customer has the name; 0 where nothing changed"
+    input: type[UpsertContactInput] = UpsertContactInput
+
+    def plan(self, input: UpsertContactInput, view: View) -> Plan:
+        mapped = view.mapped(input.source)
+        write, digest, warnings = _write(input, view, mapped)
+        if mapped is None:
+            return _call("create", write, input.source, digest, warnings, version=input.party.version)
+        if mapped.hash == digest:
+            return Unchanged(_known(input.party, mapped.other.id, view), mapped.other)
+        if older(input.party.version, mapped.version):
+            return Superseded(_known(input.party, mapped.other.id, view), mapped.other)
+        return _call("update", write, input.source, digest, warnings, version=input.party.version)
+
+    async def apply(self, call: Call, session: Session) -> Applied:
+        return await _apply(call, session)
+
+
+class EnsureContact:
+    """Give the contact of a party, and create it if that is wanted; one that is there is left as it is."""
+
+    name: ClassVar[str] = "ensure_contact"
+    title: ClassVar[str] = "Find the customer, or create it"
+    repeat: ClassVar[str] = "keyed"
+    calls: ClassVar[str] = "0 where it is mapped; else 1, or 2 where another customer has the name"
+    input: type[EnsureContactInput] = EnsureContactInput
+
+    def plan(self, input: EnsureContactInput, view: View) -> Plan:
+        mapped = view.mapped(input.source)
+        if mapped is not None:
+            return Unchanged(_known(input.party, mapped.other.id, view), mapped.other)
+        what = f"{input.source.type} {input.source.id}"
+        if input.missing == "park":
+            return Park(input.source, f"waits until {what} is a customer in Zoho Books")
+        if input.missing == "skip":
+            return Skip(f"{what} is no customer in Zoho Books")
+        write, digest, warnings = _write(input, view, None)
+        # A party taken from an invoice is a snapshot: with no version, any later event of the party itself wins.
+        return _call("create", write, input.source, digest, warnings, version="")
+
+    async def apply(self, call: Call, session: Session) -> Applied:
+        return await _apply(call, session)
+
+
+def _write(
+    input: UpsertContactInput | EnsureContactInput, view: View, mapped: Mapped | None
+) -> tuple[_Write, str, list[str]]:
+    """What to write, the hash of it, and warnings.
+
+    The currency is set with a new contact only, and is no part of the hash: Zoho freezes it with the first document.
+    """
+    settings = settings_of(view)
+    key = input.key or input.source.id
+    body, warnings = contact_body(input.party, key=key, settings=settings, tax_fields=input.tax_fields)
+    digest = content_hash(body)
+    if mapped is None:
+        body |= currency_fields(input.party.currency, view.profile)
+    return _Write(settings, body, key, mapped.other.id if mapped else "", input.party.currency), digest, warnings
+
+
+def _call(operation: str, write: _Write, source: ObjectRef, digest: str, warnings: list[str], *, version: str) -> Call:
+    return Call(
+        operation,
+        write.request(write.body),
+        most=1 if write.renamed() is None else 2,
+        source=source,
+        hash=digest,
+        version=version,
+        state=write,
+        warnings=warnings,
+    )
+
+
+async def _apply(call: Call, session: Session) -> Applied:
+    write: _Write = call.state
+    warnings = list(call.warnings)
+    try:
+        answer = await session.send(call.request)
+    except Refused as error:
+        renamed = write.renamed() if error.code == faults.NAME_EXISTS else None
+        if renamed is None:
+            raise
+        answer = await session.send(write.request(renamed))
+        warnings.append(f"another customer has the name {write.body['contact_name']!r}")
+    id_, contact = object_of(answer, "contact", "contact_id")
+    currency = text(contact, "currency_code")
+    if write.currency and currency and currency != write.currency:
+        raise Refused(
+            f"customer {id_} in Zoho Books has the currency {currency}, not {write.currency}: a customer keeps its "
+            "currency, use another one",
+            cause="currency",
+        )
+    output = {
+        "contact_id": id_,
+        "contact_name": text(contact, "contact_name"),
+        "currency_code": currency or write.currency,
+    }
+    pair = Pair(call.source, contact_ref(id_), call.hash, call.version) if call.source else None
+    done = "updated" if call.operation == "update" else "created"
+    return Applied(done, output, contact_ref(id_), pair, warnings)
+
+
+def _known(party: Party, id_: str, view: View) -> dict[str, Any]:
+    """The output without a call: what the party says, under the id that is mapped."""
+    currency = party.currency or str(view.profile.get("currency_code") or "")
+    return {"contact_id": id_, "contact_name": party.name.strip(), "currency_code": currency}

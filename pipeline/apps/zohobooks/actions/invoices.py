@@ -1,0 +1,240 @@
+"""Invoices: book a neutral invoice once, as a draft; mark it as sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from pipeline.apps.base import Applied, Call, Mapped, Pair, Plan, Refuse, Request, Session, Superseded, Unchanged, View
+from pipeline.apps.zohobooks.actions.common import APP, invoice_ref, object_of, older, settings_of
+from pipeline.apps.zohobooks.amounts import decimals_of, plain, rounded
+from pipeline.apps.zohobooks.connection import ZohoBooksSettings
+from pipeline.apps.zohobooks.documents import (
+    currency_fields,
+    invoice_body,
+    invoice_hash,
+    period_text,
+    time_zone,
+)
+from pipeline.apps.zohobooks.lines import CreditMode, LineMode, LineOptions, TaxMode, UnknownLines, book
+from pipeline.apps.zohobooks.wire import keyed, request, text
+from pipeline.errors import Refused, Retry
+from pipeline.schemas.documents import Invoice
+from pipeline.schemas.records import ObjectRef
+
+SENT = frozenset(("sent", "viewed", "overdue", "unpaid", "partially_paid", "paid"))
+
+
+class CreateInvoiceInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`invoice` is what to book, `source` the object it is mapped to, `customer_id` the contact it is for.
+
+    `line_mode`: a line for each charge, for each slab, or a single one. `tax_mode`: taxes as lines, or within the
+    adjustment. `credit_mode`: what is below zero goes into the adjustment, or is a discount before tax.
+    `unknown_lines`: book lines of unknown type as they are, or refuse. `tolerance`: by how much the lines may miss the
+    total (default: the currency's smallest unit). `number`: the source's number, or Zoho's next. `reference`: text up
+    to 50 characters (default: the source's id).
+    """
+
+    invoice: Invoice
+    source: ObjectRef
+    customer_id: str
+    line_mode: LineMode = "rate_card"
+    tax_mode: TaxMode = "line"
+    credit_mode: CreditMode = "adjustment"
+    unknown_lines: UnknownLines = "line"
+    tolerance: Decimal | None = None
+    number: Literal["sequence", "auto"] = "sequence"
+    reference: str = ""
+
+    def line_options(self) -> LineOptions:
+        return LineOptions(self.line_mode, self.tax_mode, self.credit_mode, self.unknown_lines, self.tolerance)
+
+
+class MarkInvoiceSentInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`invoice_id` is Zoho's. With `source` (the object it was made of) it is remembered, and never asked again."""
+
+    invoice_id: str
+    source: ObjectRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    """What the answer is compared with."""
+
+    total: Decimal
+    currency: str
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """`look` is the call that tells the status."""
+
+    invoice_id: str
+    look: Request
+
+
+class CreateInvoice:
+    """Book an invoice. One that is mapped is never written again: a person may have edited, sent or settled it."""
+
+    name: ClassVar[str] = "create_invoice"
+    title: ClassVar[str] = "Create an invoice"
+    repeat: ClassVar[str] = "keyed"
+    calls: ClassVar[str] = "1; 0 where it is mapped"
+    input: type[CreateInvoiceInput] = CreateInvoiceInput
+
+    def plan(self, input: CreateInvoiceInput, view: View) -> Plan:
+        settings = settings_of(view)
+        invoice = input.invoice
+        digest = invoice_hash(invoice)
+        decimals = decimals_of(invoice.currency, settings, view.profile)
+        mapped = view.mapped(input.source)
+        if mapped is not None:
+            return _known(input, mapped, digest, decimals)
+        if not input.customer_id:
+            return Refuse("no customer_id: let a step before this one give the customer", code="customer")
+        if not invoice.currency:
+            return Refuse(f"invoice {invoice.id} names no currency", cause="currency")
+        zone = time_zone(view.profile)
+        booking = book(invoice, decimals, input.line_options(), period_text(invoice, zone))
+        number = invoice.number if input.number == "sequence" else ""
+        body, warnings = invoice_body(
+            invoice,
+            booking,
+            key=input.source.id,
+            customer_id=input.customer_id,
+            number=number,
+            reference=input.reference or invoice.id,
+            settings=settings,
+            zone=zone,
+        )
+        body |= currency_fields(invoice.currency, view.profile)
+        return Call(
+            "create",
+            _upsert(settings, input.source.id, body, number),
+            source=input.source,
+            hash=digest,
+            version=invoice.version,
+            state=_Booked(booking.total, invoice.currency, input.customer_id),
+            warnings=warnings,
+        )
+
+    async def apply(self, call: Call, session: Session) -> Applied:
+        booked: _Booked = call.state
+        id_, record = object_of(await session.send(call.request), "invoice", "invoice_id")
+        currency = text(record, "currency_code")
+        if currency and currency != booked.currency:
+            raise Refused(
+                f"Zoho Books holds invoice {id_} as a draft in {currency}, the customer's currency, not in "
+                f"{booked.currency}: delete the draft, and give the party a customer in {booked.currency}",
+                cause="currency",
+            )
+        output: dict[str, Any] = {
+            "invoice_id": id_,
+            "invoice_number": text(record, "invoice_number"),
+            "total": plain(booked.total),
+            "status": text(record, "status"),
+        }
+        warnings = [*call.warnings, *_compare(record, booked, output)]
+        pair = Pair(call.source, invoice_ref(id_), call.hash, call.version) if call.source else None
+        return Applied("created", output, invoice_ref(id_), pair, warnings)
+
+
+class MarkInvoiceSent:
+    """Make a draft an open invoice. No e-mail is sent."""
+
+    name: ClassVar[str] = "mark_invoice_sent"
+    title: ClassVar[str] = "Mark an invoice as sent"
+    repeat: ClassVar[str] = "idempotent"
+    calls: ClassVar[str] = "1; 2 where Zoho refuses; 0 where it is known to be sent"
+    input: type[MarkInvoiceSentInput] = MarkInvoiceSentInput
+
+    def plan(self, input: MarkInvoiceSentInput, view: View) -> Plan:
+        if not input.invoice_id:
+            return Refuse("no invoice_id: let a step before this one give the invoice")
+        sent = _sent_ref(input.invoice_id)
+        if view.mapped(sent) is not None:
+            return Unchanged({"invoice_id": input.invoice_id, "status": "sent"}, invoice_ref(input.invoice_id))
+        settings = settings_of(view)
+        source = input.source and ObjectRef(app=input.source.app, type=f"{input.source.type}_sent", id=input.source.id)
+        return Call(
+            "write",
+            request(settings, "POST", "invoices", input.invoice_id, "status", "sent"),
+            most=2,
+            source=source,
+            state=_Sent(input.invoice_id, request(settings, "GET", "invoices", input.invoice_id)),
+        )
+
+    async def apply(self, call: Call, session: Session) -> Applied:
+        """Where Zoho refuses, the invoice itself says whether it was open already."""
+        sent: _Sent = call.state
+        id_ = sent.invoice_id
+        done, status = "written", "sent"
+        try:
+            await session.send(call.request)
+        except Refused as error:
+            if error.cause == "not_found":
+                raise
+            _, record = object_of(await session.send(sent.look), "invoice", "invoice_id", lost=Retry)
+            done, status = "unchanged", text(record, "status")
+            if status not in SENT:
+                raise
+        pair = Pair(call.source, _sent_ref(id_)) if call.source else None
+        return Applied(done, {"invoice_id": id_, "status": status}, invoice_ref(id_), pair)
+
+
+def _sent_ref(invoice_id: str) -> ObjectRef:
+    """The mark that an invoice was sent, mapped to the mark of its source; so a replay needs no call."""
+    return ObjectRef(app=APP, type="invoice_sent", id=invoice_id)
+
+
+def _upsert(settings: ZohoBooksSettings, key: str, body: dict[str, Any], number: str) -> Request:
+    """Zoho takes a number of ours only with this flag in the query; in the body alone it is error 4097."""
+    return request(
+        settings,
+        "PUT",
+        "invoices",
+        query={"ignore_auto_number_generation": "true"} if number else {},
+        headers=keyed(settings.invoice_field, key),
+        body=body,
+    )
+
+
+def _known(input: CreateInvoiceInput, mapped: Mapped, digest: str, decimals: int) -> Plan:
+    invoice = input.invoice
+    output = {
+        "invoice_id": mapped.other.id,
+        "invoice_number": invoice.number if input.number == "sequence" else "",
+        "total": plain(rounded(invoice.total, decimals)),
+        "status": "",
+    }
+    if mapped.hash == digest:
+        return Unchanged(output, mapped.other)
+    if older(invoice.version, mapped.version):
+        return Superseded(output, mapped.other)
+    return Refuse(
+        f"invoice {invoice.id} is booked in Zoho Books as {mapped.other.id} and has changed since: a booked document "
+        "is never rewritten. Correct it there, or void it and book a new one",
+        cause="conflict",
+        code="already_booked",
+    )
+
+
+def _compare(record: Any, booked: _Booked, output: dict[str, Any]) -> list[str]:
+    """Zoho's own total against ours; Zoho may add tax or round by its own settings. Puts the difference in `output`."""
+    try:
+        total = Decimal(text(record, "total"))
+    except InvalidOperation:
+        return ["Zoho Books gave no total to compare with"]
+    output["total"] = plain(total)
+    difference = total - booked.total
+    if not difference:
+        return []
+    output["difference"] = plain(difference)
+    return [
+        f"Zoho Books' total is {plain(total)} {booked.currency}, the document's is {plain(booked.total)}: off by "
+        f"{plain(difference)}; see taxes and price precision of the organization"
+    ]

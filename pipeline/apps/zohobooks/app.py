@@ -1,0 +1,76 @@
+"""Zoho Books as an app: accounting, the destination of contacts and invoices. https://www.zoho.com/books/api/v3/"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pipeline.apps.base import Hook, Quota, Session, TokenStore, Transport
+from pipeline.apps.zohobooks import auth as oauth
+from pipeline.apps.zohobooks import hooks as webhooks
+from pipeline.apps.zohobooks.actions import actions
+from pipeline.apps.zohobooks.actions.common import APP
+from pipeline.apps.zohobooks.client import ZohoBooksSession
+from pipeline.apps.zohobooks.connection import CALLS_PER_DAY, SECRETS, WINDOW_SECONDS, ZohoBooksSettings
+from pipeline.apps.zohobooks.triggers import TRIGGERS, party_of, version_of
+from pipeline.schemas.envelope import Event
+
+
+class ZohoBooksApp:
+    """`apps.base.App`; without state."""
+
+    name = APP
+    title = "Zoho Books"
+    settings = ZohoBooksSettings
+    secrets = SECRETS
+    triggers = TRIGGERS
+
+    def __init__(self) -> None:
+        self.actions = actions()
+
+    def quota(self, settings: Mapping[str, Any]) -> Quota:
+        """Of the whole organisation, which other apps and people share: leave them room in the settings."""
+        form = ZohoBooksSettings.model_validate(settings)
+        return Quota(
+            windows=((form.calls_per_minute, WINDOW_SECONDS),),
+            day=form.calls_per_day or CALLS_PER_DAY[form.plan],
+            in_flight=form.in_flight or (4 if form.plan == "free" else 8),
+        )
+
+    def quiet_period(self, settings: Mapping[str, Any]) -> float:
+        return ZohoBooksSettings.model_validate(settings).quiet_seconds
+
+    def party(self, trigger: str, data: Any) -> str:
+        return party_of(trigger, data)
+
+    def version(self, trigger: str, data: Any) -> str:
+        return version_of(data)
+
+    def document(self, trigger: str, event: Event) -> msgspec.Struct | None:
+        """None yet: no flow reads Zoho's objects as documents."""
+        return None
+
+    def hooks(self, kind: str, body: bytes) -> Sequence[Hook]:
+        return webhooks.hooks(kind, body)
+
+    async def connect(
+        self, settings: Mapping[str, Any], secrets: Mapping[str, str], transport: Transport
+    ) -> Mapping[str, str]:
+        """Exchange the self client code, at once and once (`auth.exchange`)."""
+        return await oauth.exchange(ZohoBooksSettings.model_validate(settings), secrets, transport)
+
+    def session(
+        self,
+        *,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        api: Transport,
+        auth: Transport,
+        tokens: TokenStore,
+        now: Any,
+    ) -> Session:
+        """`now` gives POSIX seconds. Nothing is sent yet."""
+        form = ZohoBooksSettings.model_validate(settings)
+        return ZohoBooksSession(settings=form, secrets=secrets, api=api, auth=auth, tokens=tokens, now=now)

@@ -1,0 +1,137 @@
+"""Start-up checks of a connection, and the profile they give: what planning must know of the organisation.
+
+The profile: ``organization_id``, ``name``, ``currency_code`` (base), ``time_zone`` (IANA), ``price_precision``,
+``currencies`` {code: {``id``, ``decimals``}}, ``unique`` {entity: whether our field is seen to prevent duplicates},
+``warnings``. Six calls, reads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipeline.apps.base import Request
+from pipeline.apps.zohobooks.connection import ZohoBooksSettings
+from pipeline.apps.zohobooks.wire import request, text
+from pipeline.errors import Refused, Stopped
+
+Send = Callable[[Request], Awaitable[Any]]
+
+PAGES = 50
+UNIQUE_NAMES = ("is_unique", "unique", "prevent_duplicates", "is_prevent_duplicate")
+"""Names under which "Prevent Duplicate Values" may come; Zoho's pages do not show it."""
+PLACES = {"contact": "Customers and Vendors", "invoice": "Invoices"}
+
+
+async def check(send: Send, settings: ZohoBooksSettings) -> Mapping[str, Any]:
+    """Read what the profile needs and prove the scopes that reading needs. Raises `Stopped` with what to mend."""
+    organization = await _organization(send, settings)
+    currencies = await _currencies(send, settings)
+    unique: dict[str, bool] = {}
+    warnings: list[str] = []
+    for entity, name in (("contact", settings.account_field), ("invoice", settings.invoice_field)):
+        seen = await _unique(send, settings, entity, name)
+        unique[entity] = bool(seen)
+        if seen is None:
+            warnings.append(
+                f"Zoho does not say whether {name} prevents duplicates: see Settings > Preferences > {PLACES[entity]}"
+            )
+    for module in ("contacts", "invoices"):
+        await send(request(settings, "GET", module, query={"page": "1", "per_page": "1"}))
+    return {
+        "organization_id": settings.organization_id,
+        "name": text(organization, "name"),
+        "currency_code": text(organization, "currency_code"),
+        "time_zone": _time_zone(organization),
+        "price_precision": int(organization.get("price_precision") or 0),
+        "currencies": currencies,
+        "unique": unique,
+        "warnings": warnings,
+    }
+
+
+async def _organization(send: Send, settings: ZohoBooksSettings) -> Mapping[str, Any]:
+    """Our row of the organisations that the Zoho user sees; the one call without an organisation id."""
+    call = request(settings, "GET", "organizations")
+    rows = _rows(await send(Request(call.method, call.path)), "organizations")
+    for row in rows:
+        if text(row, "organization_id") == settings.organization_id:
+            return row
+    seen = ", ".join(f"{text(row, 'organization_id')} ({text(row, 'name')})" for row in rows) or "none"
+    raise Stopped(
+        f"organization {settings.organization_id} is not among those that this Zoho user sees in data center "
+        f"{settings.data_center}: {seen}. Copy the Organization ID from Settings > Organization Profile, or set the "
+        "right data_center",
+        code="organization",
+    )
+
+
+async def _currencies(send: Send, settings: ZohoBooksSettings) -> dict[str, dict[str, Any]]:
+    rows = await _pages(send, settings, ("settings", "currencies"), "currencies")
+    return {
+        text(row, "currency_code"): {
+            "id": text(row, "currency_id"),
+            "decimals": int(row.get("price_precision") or 0),
+        }
+        for row in rows
+        if row.get("currency_code") and row.get("currency_id")
+    }
+
+
+async def _unique(send: Send, settings: ZohoBooksSettings, entity: str, name: str) -> bool | None:
+    """Whether the field prevents duplicates; None where Zoho does not say. Raises `Stopped` if it's not there."""
+    rows = await _pages(send, settings, ("settings", "fields"), "fields", entity=entity)
+    found = next((row for row in rows if text(row, "api_name") == name and row.get("entity", entity) == entity), None)
+    where = f"Settings > Preferences > {PLACES[entity]} > Field Customization"
+    if found is None:
+        raise Stopped(
+            f"the custom field {name} does not exist: in Zoho Books open {where} > New Custom Field, data type "
+            'Text Box (Single Line), name it so that its API name is that, and switch "Prevent Duplicate Values" on',
+            code="field_missing",
+        )
+    said = [found[name] for name in UNIQUE_NAMES if name in found]
+    if not said:
+        return None
+    if not any(value is True or str(value).lower() == "true" for value in said):
+        raise Stopped(
+            f'the custom field {name} allows duplicates: in Zoho Books open {where}, edit it and switch "Prevent '
+            'Duplicate Values" on; without it nothing guards against a second object',
+            code="field_not_unique",
+        )
+    return True
+
+
+async def _pages(
+    send: Send, settings: ZohoBooksSettings, path: tuple[str, ...], key: str, **query: str
+) -> list[Mapping[str, Any]]:
+    """All rows of a list. Raises `Stopped` where the list is not there at all."""
+    rows: list[Mapping[str, Any]] = []
+    for page in range(1, PAGES + 1):
+        try:
+            answer = await send(request(settings, "GET", *path, query={**query, "page": str(page), "per_page": "200"}))
+        except Refused as error:
+            raise Stopped(f"{'/'.join(path)} cannot be read: {error}", code=error.code) from None
+        rows += _rows(answer, key)
+        context = answer.get("page_context")
+        if not (isinstance(context, dict) and context.get("has_more_page")):
+            break
+    return rows
+
+
+def _rows(answer: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The list of an answer: under `key`, or the only list there is."""
+    found = answer.get(key)
+    if not isinstance(found, list):
+        found = next((value for value in answer.values() if isinstance(value, list)), [])
+    return [row for row in found if isinstance(row, dict)]
+
+
+def _time_zone(organization: Mapping[str, Any]) -> str:
+    name = text(organization, "time_zone")
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Stopped(
+            f"the organization's time zone {name!r} is not known here: see Settings > Organization Profile", code="zone"
+        ) from None
