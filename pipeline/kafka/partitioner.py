@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aiokafka.partitioner import murmur2
+from confluent_kafka.cimpl import murmur2
 
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Apache Kafka's default partitioner for a record with a key."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+    return murmur2(key, partitions)

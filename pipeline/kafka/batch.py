@@ -1,0 +1,175 @@
+"""A batch of records on its way through a worker, and the order in which batches may end.
+
+Batches are handed out in order and settle in order: a batch commits only when all before it have committed, since
+its offsets stand for theirs too. Once one fails, all that were handed out after it are stale.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Collection
+from enum import Enum
+from typing import Any
+
+from confluent_kafka import Message, TopicPartition
+
+from pipeline.kafka.errors import StaleBatch
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class _State(Enum):
+    OPEN = "open"
+    STALE = "stale"
+    SETTLED = "settled"
+
+
+class Batch:
+    """What one transaction carries. Any thread may settle it; `done` or `failed` has to be called exactly once.
+
+    `messages` are in order within each partition and free of errors. `offsets` are the next positions, one for each
+    partition that occurs. `group_metadata` was taken with the messages and belongs into the transaction.
+    """
+
+    __slots__ = ("_in_work", "_state", "group_metadata", "messages", "number", "offsets", "places")
+
+    def __init__(
+        self,
+        number: int,
+        messages: list[Message],
+        offsets: list[TopicPartition],
+        group_metadata: Any,
+        in_work: InWork,
+    ) -> None:
+        self.number = number
+        self.messages = messages
+        self.offsets = offsets
+        self.group_metadata = group_metadata
+        self.places: frozenset[Place] = frozenset((o.topic, o.partition) for o in offsets)
+        self._in_work = in_work
+        self._state = _State.OPEN
+
+    @property
+    def stale(self) -> bool:
+        """Its work is to be dropped: a partition is lost, or a batch before it failed. Its records come again."""
+        return self._state is _State.STALE
+
+    def await_turn(self, timeout: float = 30) -> None:
+        """Returns when all batches before it have committed; call it right before the commit.
+
+        Raises `StaleBatch` when that will not happen.
+        """
+        self._in_work._await_turn(self, timeout)
+
+    def done(self) -> None:
+        """Its transaction has committed."""
+        self._in_work._settle(self, committed=True)
+
+    def failed(self) -> None:
+        """Its transaction did not commit, or was never begun: its records will be read again."""
+        self._in_work._settle(self, committed=False)
+
+
+class InWork:
+    """The batches handed out and not yet settled, oldest first. Shared by the consumer's and the workers' threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._open: deque[Batch] = deque()
+        self._rewind = False
+        self._failures_in_a_row = 0
+
+    def add(self, batch: Batch) -> None:
+        with self._changed:
+            self._open.append(batch)
+
+    @property
+    def rewind_needed(self) -> bool:
+        """Some records were handed out and not committed; reading must go back to the committed offsets."""
+        return self._rewind
+
+    @property
+    def failures_in_a_row(self) -> int:
+        """Batches given back since one last committed."""
+        return self._failures_in_a_row
+
+    def request_rewind(self) -> None:
+        with self._changed:
+            self._rewind = True
+            self._changed.notify_all()
+
+    def rewound(self) -> None:
+        with self._changed:
+            self._rewind = False
+
+    def wait_until(self, room: int, timeout: float) -> bool:
+        """Whether fewer than `room` batches are out, or a rewind is needed, within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._open) < room or self._rewind, timeout)
+
+    def drain(self, places: Collection[Place] | None, timeout: float) -> bool:
+        """Waits for the batches that hold records of `places` (None: all); whether they settled in time.
+
+        The ones that did not are stale from then on.
+        """
+
+        def settled() -> bool:
+            return not any(_touches(batch, places) for batch in self._open)
+
+        with self._changed:
+            if self._changed.wait_for(settled, timeout):
+                return True
+        self.void(places)
+        return False
+
+    def void(self, places: Collection[Place] | None) -> None:
+        """Makes the batches with records of `places` stale, and those after the first of them."""
+        with self._changed:
+            first = next((batch for batch in self._open if _touches(batch, places)), None)
+            if first is not None:
+                self._void_from(first)
+
+    def forget_stale(self) -> None:
+        """Counts stale batches as settled, whoever still works on them: they cannot commit any more."""
+        with self._changed:
+            for batch in [batch for batch in self._open if batch.stale]:
+                self._open.remove(batch)
+            self._changed.notify_all()
+
+    def _await_turn(self, batch: Batch, timeout: float) -> None:
+        def decided() -> bool:
+            return batch._state is not _State.OPEN or (bool(self._open) and self._open[0] is batch)
+
+        with self._changed:
+            came = self._changed.wait_for(decided, timeout)
+            if batch._state is not _State.OPEN:
+                raise StaleBatch(f"batch {batch.number} is no longer ours; its records come again")
+            if not came:
+                raise StaleBatch(f"the batch before {batch.number} did not end in {timeout:.0f} s")
+
+    def _settle(self, batch: Batch, *, committed: bool) -> None:
+        with self._changed:
+            if batch._state is _State.SETTLED:
+                return
+            if committed:
+                self._failures_in_a_row = 0
+            else:
+                self._failures_in_a_row += not batch.stale
+                self._void_from(batch)
+            batch._state = _State.SETTLED
+            if batch in self._open:
+                self._open.remove(batch)
+            self._changed.notify_all()
+
+    def _void_from(self, first: Batch) -> None:
+        self._rewind = True
+        for batch in self._open:
+            if batch.number >= first.number and batch._state is _State.OPEN:
+                batch._state = _State.STALE
+        self._changed.notify_all()
+
+
+def _touches(batch: Batch, places: Collection[Place] | None) -> bool:
+    return places is None or not batch.places.isdisjoint(places)

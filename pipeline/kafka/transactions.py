@@ -1,0 +1,89 @@
+"""One Kafka transaction: records and the offsets that they come from, both or neither.
+
+The offsets are also the fence: a worker that lost its membership cannot send them, so it cannot commit. A
+transaction without offsets proves nothing about the group (KIP-447).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from pipeline.kafka.errors import ProducerUnusable, TransactionAborted
+
+_RETRY_PAUSE_SECONDS = 0.05
+
+
+def transact(
+    producer: Producer,
+    produce: Callable[[Producer], None],
+    offsets: Sequence[TopicPartition],
+    group_metadata: Any,
+    *,
+    timeout: float = 30,
+    before_commit: Callable[[], None] | None = None,
+) -> None:
+    """Begins, calls `produce`, sends `offsets` (next positions) under `group_metadata`, commits.
+
+    `before_commit` runs last before the commit and may raise to take everything back. Whatever is raised, nothing is
+    visible to readers of committed records: `TransactionAborted` (try the records again with fresh metadata),
+    `ProducerUnusable` (make a new producer; whether the commit took place is then told only by the committed
+    offsets), or what `produce` or `before_commit` raised.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        producer.begin_transaction()
+        produce(producer)
+        # Offsets that follow a flush cost one round trip; offsets in front of it make the commit wait for both.
+        producer.flush(timeout)
+        if offsets:
+            _with_retries(
+                lambda left: producer.send_offsets_to_transaction(list(offsets), group_metadata, left), deadline
+            )
+        if before_commit is not None:
+            before_commit()
+    except KafkaException as error:
+        _give_up(producer, error, deadline)
+    except BaseException:
+        _abort(producer, deadline)
+        raise
+    try:
+        _with_retries(producer.commit_transaction, deadline)
+    except KafkaException as error:
+        cause: KafkaError = error.args[0]
+        if cause.retriable():
+            # Undecided: never abort a commit that the coordinator may have taken.
+            raise ProducerUnusable(f"the commit of a transaction was not answered: {cause.str()}") from error
+        _give_up(producer, error, deadline)
+
+
+def _with_retries(call: Callable[[float], object], deadline: float) -> None:
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            call(max(left, 0.1))
+        except KafkaException as error:
+            cause: KafkaError = error.args[0]
+            if not cause.retriable() or left <= 0:
+                raise
+            time.sleep(_RETRY_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _give_up(producer: Producer, error: KafkaException, deadline: float) -> None:
+    cause: KafkaError = error.args[0]
+    if cause.fatal() or cause.code() in {KafkaError._FENCED, KafkaError._STATE, KafkaError._CONFLICT}:
+        raise ProducerUnusable(f"the producer cannot go on: {cause.str()}") from error
+    _abort(producer, deadline)
+    raise TransactionAborted(f"a transaction was rolled back: {cause.str()}", code=cause.code()) from error
+
+
+def _abort(producer: Producer, deadline: float) -> None:
+    try:
+        _with_retries(producer.abort_transaction, max(deadline, time.monotonic() + 10))
+    except KafkaException as error:
+        raise ProducerUnusable(f"a transaction could not be rolled back: {error.args[0].str()}") from error
