@@ -165,6 +165,9 @@ class _Compiler:
         """The type a reference gives. Raises `NoField`."""
         match reference.root:
             case "options":
+                option = self.spec.options.get(reference.path[0])
+                if option is not None and option.nullable and not reference.optional:
+                    raise NoField(option.type, message=f"it may be absent: write ${{{reference.text}?}}")
                 return at(self.options, reference.path)
             case "steps":
                 self._backward(reference, index)

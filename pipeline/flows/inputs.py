@@ -49,7 +49,7 @@ class InputCheck:
                 for part in parts:
                     if isinstance(part, Reference):
                         self._reference(part, path, Any)
-                if not fits(str, wanted):
+                if kind(wanted) not in ("", "text"):
                     self._note(path, f"must be {_said(wanted)}: a reference inside a text gives text")
             case Constant(constant):
                 self._constant(constant, path, wanted)
@@ -111,7 +111,7 @@ class InputCheck:
             said = str(error)
             self._note(path, said[:1].lower() + said[1:])
 
-    def _note(self, path: Path, message: str, offset: int = 0) -> None:
+    def _note(self, path: Path, message: str, offset: int | None = None) -> None:
         self.faults.append(self.source.fault(path, message, offset=offset))
 
 

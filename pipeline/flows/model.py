@@ -25,7 +25,7 @@ class TriggerSpec(_Part):
 
 
 class OptionSpec(_Part):
-    """A setting of a link. Without a `default` each link must give it."""
+    """A setting of a link. Without a `default` each link must give it; with the default null it may be absent."""
 
     type: Literal["string", "boolean", "decimal", "integer", "choice"]
     choices: list[str] = []
@@ -34,7 +34,11 @@ class OptionSpec(_Part):
 
     @property
     def required(self) -> bool:
-        return self.default is None
+        return "default" not in self.model_fields_set
+
+    @property
+    def nullable(self) -> bool:
+        return self.default is None and not self.required
 
 
 class ActionSpec(_Part):

@@ -64,6 +64,8 @@ def link_faults(options: Mapping[str, OptionSpec], given: Mapping[str, Any]) -> 
     faults = [(name, f"there is no such option{did_you_mean(name, options)}") for name in given if name not in options]
     for name, option in options.items():
         value = given.get(name, option.default)
+        if value is None and option.nullable:
+            continue
         try:
             if value is None:
                 raise ValueError("must be given: it has no default")
@@ -74,11 +76,15 @@ def link_faults(options: Mapping[str, OptionSpec], given: Mapping[str, Any]) -> 
 
 
 def resolve_options(options: Mapping[str, OptionSpec], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of each option: as given, else the default. Raises `ConfigurationError` that names all faults."""
+    """The value of each option: as given, else the default; one that is null is left out.
+
+    Raises `ConfigurationError` that names all faults.
+    """
     faults = link_faults(options, given)
     if faults:
         raise ConfigurationError("; ".join(f"option {name!r} {message}" for name, message in faults))
-    return {name: value_of(option, given.get(name, option.default)) for name, option in options.items()}
+    values = {name: given.get(name, option.default) for name, option in options.items()}
+    return {name: value_of(options[name], value) for name, value in values.items() if value is not None}
 
 
 def _decimal(given: float | str | Decimal) -> Decimal:

@@ -62,7 +62,7 @@ class Source:
         if self._faults:
             raise FlowFaults(self._faults)
 
-    def fault(self, path: Path, message: str, *, offset: int = 0, key: bool = False) -> Fault:
+    def fault(self, path: Path, message: str, *, offset: int | None = None, key: bool = False) -> Fault:
         """A fault at the value of `path` (or at its key), `offset` characters into the text of the scalar.
 
         A path that is not there stands for its nearest parent.
@@ -105,9 +105,9 @@ class Source:
     def _note(self, node: yaml.Node, message: str) -> None:
         self._faults.append(Fault(self.file, node.start_mark.line + 1, node.start_mark.column + 1, message))
 
-    def _place(self, node: yaml.Node, offset: int) -> tuple[int, int]:
+    def _place(self, node: yaml.Node, offset: int | None) -> tuple[int, int]:
         start, end = node.start_mark, node.end_mark
-        if not isinstance(node, yaml.ScalarNode) or (not offset and node.style is None):
+        if offset is None or not isinstance(node, yaml.ScalarNode):
             return start.line + 1, start.column + 1
         index = _align(self.text[start.index : end.index], node.value, offset, node.style)
         if index is None:
@@ -117,30 +117,40 @@ class Source:
 
 
 def _align(raw: str, value: str, offset: int, style: str | None) -> int | None:
-    """Where in `raw`, the scalar as written, character `offset` of its `value` stands; None where it cannot be told."""
-    cursor = 0
-    if style in ("|", ">"):
-        cursor = raw.find("\n") + 1
-    elif style is not None:
-        cursor = 1
-    for index in range(offset + 1):
-        wanted = value[index] if index < len(value) else None
-        while cursor < len(raw) and raw[cursor] != wanted and raw[cursor].isspace():
-            cursor += 1
-        if index == offset:
-            return cursor
-        if cursor >= len(raw) or wanted is None:
-            return None
+    """Where in `raw`, the scalar as written, character `offset` of its `value` stands; None where it cannot be told.
+
+    YAML folds and indents white space, so that only the other characters are counted off one by one.
+    """
+    cursor = raw.find("\n") + 1 if style in ("|", ">") else 1 if style else 0
+    for wanted in value[:offset]:
         if wanted.isspace():
             continue
-        if (raw[cursor] == "\\" and style == '"' and wanted in '"\\/') or (
-            raw[cursor : cursor + 2] == "''" and style == "'"
-        ):
-            cursor += 1
-        if raw[cursor] != wanted:
+        cursor = _skip_space(raw, cursor, style)
+        written = _written(raw, cursor, style)
+        if not written or (len(written) == 1 and written != wanted):
             return None
-        cursor += 1
-    return None
+        cursor += len(written)
+    return cursor if value[offset : offset + 1].isspace() else _skip_space(raw, cursor, style)
+
+
+def _skip_space(raw: str, cursor: int, style: str | None) -> int:
+    while cursor < len(raw):
+        if raw[cursor].isspace():
+            cursor += 1
+        elif style == '"' and raw[cursor] == "\\" and raw[cursor + 1] in " \n\tntrvf_NLP":
+            cursor += 2
+        else:
+            break
+    return cursor
+
+
+def _written(raw: str, cursor: int, style: str | None) -> str:
+    """The characters that write one character at `cursor`."""
+    if style == "'" and raw.startswith("''", cursor):
+        return "''"
+    if style == '"' and raw.startswith("\\", cursor):
+        return raw[cursor : cursor + {"x": 4, "u": 6, "U": 10}.get(raw[cursor + 1], 2)]
+    return raw[cursor : cursor + 1]
 
 
 def _scalar(node: yaml.Node) -> Any:
