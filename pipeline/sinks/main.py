@@ -8,18 +8,26 @@ import signal
 import threading
 from collections.abc import Callable
 
+import structlog
+from confluent_kafka import KafkaException
+
 from pipeline.apps.registry import load_apps
 from pipeline.clock import SystemClock
 from pipeline.control.secrets import load_secret_box
 from pipeline.control.store import ControlTail
 from pipeline.kafka.admin import set_group_timeouts
 from pipeline.kafka.clients import KafkaAccess
+from pipeline.kafka.errors import KafkaUnavailable, ProducerUnusable, RestoreStalled
 from pipeline.schemas.codec import build_codec
 from pipeline.schemas.topics import Topics
 from pipeline.settings import Settings
 from pipeline.sinks.mappings import MappingTable
 from pipeline.sinks.owner import Shared
 from pipeline.sinks.worker import GROUP, Timing, Worker
+
+log = structlog.get_logger(__name__)
+
+PAUSE_SECONDS = 1.0
 
 
 async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Worker], None] | None = None) -> None:
@@ -47,7 +55,17 @@ async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Wo
             loop.add_signal_handler(name, worker.stop)
         if on_ready is not None:
             on_ready(worker)
-        await _in_thread(worker.run, worker.stop)
+        await _in_thread(lambda: _again_and_again(worker), worker.stop)
+
+
+def _again_and_again(worker: Worker) -> None:
+    """A lost broker or a fenced producer ends a run, not the role: the next run restores from the log."""
+    while not worker.stopping.is_set():
+        try:
+            worker.run()
+        except (ProducerUnusable, KafkaUnavailable, RestoreStalled, KafkaException) as error:
+            log.warning("sink worker starts again", reason=str(error))
+            worker.stopping.wait(PAUSE_SECONDS)
 
 
 async def _in_thread(target: Callable[[], None], stop: Callable[[], None]) -> None:

@@ -80,7 +80,7 @@ class Worker:
         self._clock = clock
         self._loop = loop
         self._timing = timing
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
         self._done: deque[Outcome] = deque()
         self._lease = Lease(timing.lease)
         self._caller = Caller(box, self._lease, self._done.append, clock.now)
@@ -94,10 +94,13 @@ class Worker:
 
     def stop(self) -> None:
         """Finish what is in flight, commit it, and leave the group. Returns at once; safe from any thread."""
-        self._stopping.set()
+        self.stopping.set()
 
     def run(self) -> None:
-        """The Kafka thread. Raises what cannot be mended here; everything committed stays, the next owner goes on."""
+        """The Kafka thread. Raises `ProducerUnusable`, `KafkaUnavailable` and `RestoreStalled`: run it again.
+
+        Whatever it raises, what was committed stays in the log, and the next run goes on from there.
+        """
         prefix = self._topics.prefix
         self._consumer: Consumer = self._access.consumer(f"{prefix}{GROUP}")
         self._producer = self._access.transactional_producer(f"{prefix}{GROUP}-{uuid.uuid4()}")
@@ -108,15 +111,19 @@ class Worker:
         )
         log.info("sink worker started", topics=len(self._read), mappings=len(self._shared.mappings))
         try:
-            while not self._stopping.is_set():
+            while not self.stopping.is_set():
                 self._receive(self._poll_seconds())
                 self._follow()
                 self._turn()
             self._hand_over(set(self._partitions))
         finally:
+            self._drop(set(self._partitions))
             self._consumer.close()
             self._mappings.close()
-            asyncio.run_coroutine_threadsafe(self._caller.close(), self._loop).result(10)
+            self._assigned.clear()
+            self._paused.clear()
+            self._pending = None
+            asyncio.run_coroutine_threadsafe(self._caller.close(), self._loop).result(30)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -223,7 +230,7 @@ class Worker:
                 self._lease.renew(began)
                 self._committed(tick)
                 break
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 break
             before = dict(self._partitions)
             self._receive(0.1)
