@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -24,7 +24,7 @@ class Remote:
     def close(self) -> None:
         self._client.close()
 
-    def __enter__(self) -> Remote:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -32,7 +32,8 @@ class Remote:
 
     def counts(self) -> Json:
         """Totals of calls and objects (`Twin.counts`)."""
-        return self.send("GET", "counts")
+        counts: Json = self.send("GET", "counts")
+        return counts
 
     def ledger(self, since: int = 0, *, writes: bool = False) -> list[Json]:
         """The entries after sequence number `since`."""
