@@ -83,7 +83,9 @@ def book(invoice: Invoice, decimals: int, options: LineOptions, period: str = ""
     if total < 0:
         raise Refused(f"the total is {plain(total)}: an invoice is never negative, book a credit note", cause="amount")
     if not priced:
-        raise Refused(f"no line with an amount, but a total of {plain(total)} {invoice.currency}", cause="amount")
+        raise Refused(
+            f"no line with an amount, but a total of {plain(total)} {invoice.currency}", cause="amount", code="no_lines"
+        )
     discount = ZERO
     if options.credit_mode == "discount":
         off = -added(amount for _, amount in reductions)
