@@ -1,4 +1,4 @@
-"""The gateway as a FastAPI application, from its parts; and the server that runs it."""
+"""The gateway as a FastAPI application, from its parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from pipeline.apps.base import App
@@ -20,7 +19,6 @@ from pipeline.gateway.intake import Intake
 from pipeline.gateway.producer import AcknowledgingProducer
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.topics import Topics
-from pipeline.settings import Settings
 
 
 def build_gateway(
@@ -70,18 +68,3 @@ async def _log_requests(request: Request, call_next: Callable[[Request], Awaitab
             milliseconds=round((time.monotonic() - started) * 1000, 1),
         )
     return response
-
-
-def gateway_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """A server without an access log of its own; uvicorn's would show the paths. It ends on SIGTERM and SIGINT."""
-    config = uvicorn.Config(
-        app,
-        host=settings.gateway_host,
-        port=settings.gateway_port,
-        access_log=False,
-        log_config=None,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    return uvicorn.Server(config)

@@ -23,13 +23,13 @@ from pipeline.apps.incoming import complete
 from pipeline.errors import ConfigurationError, Undecodable
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable
+from pipeline.operations.delivery import Delivery
 from pipeline.operations.reader import Scan, ends_of, scan
 from pipeline.schemas.codec import Codec, Headers
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.topics import Topics
 
 _SAMPLE = 10
-_FLUSH_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,39 +117,16 @@ class Replay:
 
         Raises `KafkaUnavailable`; running the plan again is safe, what went through is recognised.
         """
-        failed: list[str] = []
-
-        def delivered(error: object, _: object) -> None:
-            if error is not None:
-                failed.append(str(error))
-
-        producer = self.access.producer()
-        headers: dict[str, str | bytes | None] = {"content-type": self.codec.event_content_type}
-        count = 0
-        for event in self._events(plan.selection, plan.ends, Counter()):
-            value = self.codec.encode(msgspec.structs.replace(event, replay=plan.id))
-            while True:
-                try:
-                    producer.produce(
-                        self.topics.events(event.app),
-                        key=event.key,
-                        value=value,
-                        headers=headers,
-                        on_delivery=delivered,
-                    )
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-            producer.poll(0)
-            count += 1
-            on_progress(count)
-            if failed:
-                break
-        left = producer.flush(_FLUSH_SECONDS)
-        if failed or left:
-            reason = failed[0] if failed else "no broker answered"
-            raise KafkaUnavailable(f"replay {plan.id} broke off: {reason}; run it again with --id {plan.id}")
-        return count
+        try:
+            with Delivery(self.access) as delivery:
+                for event in self._events(plan.selection, plan.ends, Counter()):
+                    value = self.codec.encode(msgspec.structs.replace(event, replay=plan.id))
+                    headers = {"content-type": self.codec.event_content_type}
+                    delivery.produce(self.topics.events(event.app), event.key, value, headers)
+                    on_progress(delivery.count)
+        except KafkaUnavailable as error:
+            raise KafkaUnavailable(f"replay {plan.id} broke off ({error}); run it again with --id {plan.id}") from None
+        return delivery.count
 
     def _events(
         self, selection: Selection, ends: Mapping[str, Mapping[int, int]], left_out: Counter[str]

@@ -1,0 +1,54 @@
+"""`pipeline apply` and `check`: connections, flows and links from files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.exits import Exit
+from pipeline.cli.options import Json
+
+if TYPE_CHECKING:
+    from pipeline.cli.output import Output
+    from pipeline.control.apply import Done
+
+Files = Annotated[list[Path], typer.Argument(help="Control files, flow files, or folders of them.")]
+NoProbe = Annotated[bool, typer.Option("--no-probe", help="Do not run the apps' start-up checks.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command()(apply)
+
+
+def check(files: Files, json: Json = False) -> None:
+    """Check files and say what `apply` would change. Calls no app, writes nothing."""
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+    from pipeline.control.apply import changes
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        done = changes(here.applier().plan(files, here.control()))
+    show(output, "Would be applied", done)
+
+
+def apply(files: Files, json: Json = False, no_probe: NoProbe = False) -> None:
+    """Check files, exchange and seal credentials, and write what changed. Running workers pick it up."""
+    import asyncio
+
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        applier, stored = here.applier(probe=not no_probe), here.control()
+        done = asyncio.run(applier.apply(applier.plan(files, stored), stored, here.store()))
+    show(output, "Applied", done)
+    if not all(item.good for item in done):
+        raise typer.Exit(Exit.SOME_FAILED)
+
+
+def show(output: "Output", title: str, done: "list[Done]") -> None:
+    rows = [{"kind": item.kind, "id": item.id, "what": item.what, "remedy": item.remedy} for item in done]
+    output.table(title, ["kind", "id", "what", "remedy"], rows)

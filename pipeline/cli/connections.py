@@ -1,0 +1,180 @@
+"""`pipeline connections` and `connect`: credentials of apps."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.exits import Exit
+from pipeline.cli.options import Json, Yes
+
+if TYPE_CHECKING:
+    from pipeline.apps.base import App
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Connection ids; all without any.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The connections there are.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command("test")(check)
+    group.command("hooks")(hooks)
+    group.command("remove")(remove)
+    app.add_typer(group, name="connections")
+    app.command()(connect)
+
+
+def list_(json: Json = False) -> None:
+    """All connections, without their secrets, and the links that use them."""
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        control = here.control()
+    rows = [
+        {
+            "id": connection.id,
+            "app": connection.app,
+            "settings": connection.settings,
+            "secrets": sorted(connection.secrets),
+            "paused": connection.paused,
+            "links": sorted(link.id for link in control.links.values() if connection.id in link.connections.values()),
+        }
+        for connection in control.connections.values()
+    ]
+    output.table("Connections", ["id", "app", "settings", "secrets", "paused", "links"], rows)
+
+
+def check(ids: Ids = None, json: Json = False) -> None:
+    """Run the start-up checks with the stored credentials; each failure says what to mend. Reads only."""
+    import asyncio
+
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+    from pipeline.control.apply import Done
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        control, applier = here.control(), here.applier()
+        chosen = [control.connection(id) for id in ids] if ids else list(control.connections.values())
+
+        async def all_tests() -> list[Done]:
+            return [await applier.test(connection) for connection in chosen]
+
+        done = asyncio.run(all_tests())
+    rows = [{"id": item.id, "works": item.good, "remedy": item.remedy} for item in done]
+    output.table("Connections", ["id", "works", "remedy"], rows)
+    if not all(item.good for item in done):
+        raise typer.Exit(Exit.SOME_FAILED)
+
+
+def hooks(id: Annotated[str, typer.Argument(help="A connection id.")], json: Json = False) -> None:
+    """The addresses to register as webhooks at the app, one for each kind. They are secrets."""
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+    from pipeline.control.secrets import load_secret_box
+    from pipeline.gateway.hooks import hook_path
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        connection = here.control().connection(id)
+        box, settings = load_secret_box(here.settings), here.settings
+        base = f"http://{settings.gateway_host}:{settings.gateway_port}"
+        kinds = list(here.apps[connection.app].triggers)
+    rows = [{"kind": kind, "url": base + hook_path(connection.app, id, kind, box)} for kind in kinds]
+    output.table("Webhooks (put your public host before the path)", ["kind", "url"], rows)
+
+
+def remove(id: Annotated[str, typer.Argument(help="A connection id.")], yes: Yes = False, json: Json = False) -> None:
+    """Forget a connection and the links that use it. What was made in the apps stays."""
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        control = here.control()
+        connection = control.connection(id)
+        links = [link for link in control.links.values() if id in link.connections.values()]
+        if yes:
+            here.store().remove([*links, connection])
+    rows = [{"kind": "link", "id": link.id, "removed": yes} for link in links]
+    output.table(
+        "Removed" if yes else "Would be removed; add --yes",
+        ["kind", "id"],
+        [
+            *rows,
+            {"kind": "connection", "id": id, "removed": yes},
+        ],
+    )
+
+
+def connect(
+    app: Annotated[str, typer.Argument(help="The app, such as zohobooks.")],
+    id: Annotated[str, typer.Option("--id", help="What to call the connection.")] = "",
+    setting: Annotated[list[str] | None, typer.Option("--setting", "-s", help="NAME=VALUE; may be repeated.")] = None,
+    secret: Annotated[
+        list[str] | None, typer.Option("--secret", help="NAME=env:VARIABLE or NAME=file:PATH; may be repeated.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Connect an app: asks for what is not given, exchanges the credentials and runs the start-up checks."""
+    import asyncio
+    import sys
+
+    from pipeline.apps.registry import app_named
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+    from pipeline.control.forms import typed_connection
+    from pipeline.control.plan import make_plan
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        chosen = app_named(here.apps, app)
+        ask = sys.stdin.isatty() and not json
+        id = id or (typer.prompt("Connection id", default=f"{app}-main", err=True) if ask else f"{app}-main")
+        settings = _pairs(setting or [], "--setting")
+        sources = _pairs(secret or [], "--secret")
+        secrets: dict[str, str] = {}
+        if ask:
+            settings |= _ask_settings(chosen, settings)
+            secrets = _ask_secrets(chosen, sources)
+        desired = typed_connection(id=id, app=app, settings=settings, secrets=secrets, sources=sources)
+        applier, stored = here.applier(), here.control()
+        plan = make_plan(desired, stored, here.apps, applier.check_flow, applier.box)
+        done = asyncio.run(applier.apply(plan, stored, here.store()))
+    rows = [{"id": item.id, "what": item.what, "remedy": item.remedy} for item in done]
+    output.table("Connection", ["id", "what", "remedy"], rows)
+    if not all(item.good for item in done):
+        raise typer.Exit(Exit.SOME_FAILED)
+
+
+def _pairs(items: list[str], option: str) -> dict[str, Any]:
+    from pipeline.errors import ConfigurationError
+
+    found: dict[str, Any] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise ConfigurationError(f"{option} must be NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _ask_settings(app: "App", given: dict[str, Any]) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    for name, field in app.settings.model_fields.items():
+        if name in given or not field.is_required():
+            continue
+        asked[name] = typer.prompt(f"{name} ({field.description})" if field.description else name, err=True)
+    return asked
+
+
+def _ask_secrets(app: "App", given: dict[str, Any]) -> dict[str, str]:
+    asked: dict[str, str] = {}
+    for name, description in app.secrets.items():
+        if name in given:
+            continue
+        value = typer.prompt(f"{name} ({description})", hide_input=True, default="", show_default=False, err=True)
+        if value:
+            asked[name] = value
+    return asked

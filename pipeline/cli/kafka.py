@@ -1,0 +1,73 @@
+"""How a process comes by Kafka: the cluster of the environment, a broker that runs already, or one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.kafka.clients import KafkaAccess
+    from pipeline.kafka.embedded import EmbeddedKafka
+
+Say = Callable[[str], None]
+
+_ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """Access to Kafka. `local` for the embedded broker, whoever runs it; `broker` where this process runs it."""
+
+    access: KafkaAccess
+    local: bool
+    broker: EmbeddedKafka | None = None
+
+    def replication_factor(self, settings: Settings) -> int:
+        return settings.replication_factor or (1 if self.local else 3)
+
+
+@contextmanager
+def kafka_access(settings: Settings, say: Say = lambda _: None) -> Iterator[Kafka]:
+    """For the duration of a command. `say` hears what takes time, such as fetching the broker's jars.
+
+    Commands share one embedded broker: the second one finds the first one's address through the state directory.
+    Raises `KafkaUnavailable` and `KafkaStartError`.
+    """
+    from pipeline.kafka.clients import KafkaAccess
+    from pipeline.kafka.embedded import EmbeddedKafka, running_broker
+    from pipeline.kafka.wait import wait_for_broker
+
+    if settings.kafka_bootstrap_servers:
+        access = KafkaAccess.from_environment(settings.kafka_bootstrap_servers)
+        wait_for_broker(access, _ANSWER_SECONDS, on_wait=_once(say, access.bootstrap_servers))
+        yield Kafka(access, local=settings.kafka_bootstrap_servers == running_broker(settings.state_dir))
+        return
+    servers = running_broker(settings.state_dir)
+    if servers:
+        access = KafkaAccess.from_environment(servers)
+        wait_for_broker(access, _ANSWER_SECONDS, on_wait=_once(say, servers))
+        yield Kafka(access, local=True)
+        return
+    say(f"starting the embedded Kafka in {settings.state_dir} (or set KAFKA_BOOTSTRAP_SERVERS to use a cluster)")
+
+    def progress(done: int, total: int, name: str) -> None:
+        if done == total or done % 10 == 0:
+            say(f"  Kafka's jars: {done} of {total} ({name})")
+
+    with EmbeddedKafka(settings.state_dir, progress=progress) as broker:
+        yield Kafka(KafkaAccess.from_environment(broker.bootstrap_servers), local=True, broker=broker)
+
+
+def _once(say: Say, servers: str) -> Say:
+    said: list[str] = []
+
+    def wait(reason: str) -> None:
+        if not said:
+            said.append(reason)
+            say(f"waiting for Kafka on {servers} ({reason})")
+
+    return wait

@@ -1,0 +1,55 @@
+"""The roles, each in this process until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.cli.installation import Installation
+
+
+def run_sinks(here: Installation) -> None:
+    """Carries commands out."""
+    from pipeline.sinks.main import run
+
+    asyncio.run(run(here.settings, here.access))
+
+
+def run_gateway(here: Installation) -> None:
+    """Takes events and webhooks in."""
+    from pipeline.cli.supervisor import Stop
+    from pipeline.control.secrets import load_secret_box
+    from pipeline.control.store import ControlTail
+    from pipeline.gateway.app import build_gateway
+    from pipeline.gateway.producer import AcknowledgingProducer
+    from pipeline.gateway.server import bind, gateway_server
+
+    listener = bind(here.settings)
+    box = load_secret_box(here.settings)
+    producer = AcknowledgingProducer(here.access)
+    tail = ControlTail(here.access, here.topics.control, here.codec)
+    try:
+        tail.follow()
+        app = build_gateway(
+            apps=here.apps,
+            topics=here.topics,
+            codec=here.codec,
+            producer=producer,
+            control=lambda: tail.snapshot,
+            box=box,
+        )
+        # uvicorn raises the signal again after a clean end; `Stop` takes it.
+        with Stop():
+            asyncio.run(gateway_server(app).serve(sockets=[listener]))
+    finally:
+        tail.close()
+        producer.close()
+        listener.close()
+
+
+def run_agents(here: Installation) -> None:
+    """Decides what is to be done about each event."""
+    from pipeline.agents.worker import run
+
+    run(here.settings, here.access)

@@ -1,0 +1,185 @@
+"""Child processes kept running: started, watched, restarted with back-off, and stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import structlog
+
+from pipeline.cli.exits import Exit
+
+SUPERVISED = "PIPELINE_SUPERVISED"
+"""Set for a child: its standard input is a pipe that closes when the supervisor is gone, however that ends."""
+
+_FIRST_DELAY = 0.5
+_LONGEST_DELAY = 30.0
+_STEADY_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+_LOOK_EVERY = 0.1
+
+
+class Stop:
+    """SIGTERM and SIGINT as a flag, within a block. A second signal ends the process at once."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._before: dict[int, Any] = {}
+
+    def wait(self, seconds: float) -> bool:
+        """True as soon as we are to stop."""
+        return self._event.wait(seconds)
+
+    def set(self) -> None:
+        self._event.set()
+
+    def __bool__(self) -> bool:
+        return self._event.is_set()
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._caught)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _caught(self, number: int, _: FrameType | None) -> None:
+        if self._event.is_set():
+            raise KeyboardInterrupt
+        self._event.set()
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """A process to be kept running. `environment` goes over ours."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Supervisor:
+    """Runs children until `stop`. A child that ends with exit code 2 is a mistake to be mended: all are stopped.
+
+    Every other end is followed by a restart, after 0.5 s, doubling up to 30 s, from the start again once the child
+    ran for a minute; the log says it the first time, and again after it was steady.
+    """
+
+    def __init__(self, specs: Sequence[ChildSpec], *, on_tick: Callable[[], None] = lambda: None) -> None:
+        self._children = [_Child(spec) for spec in specs]
+        self._on_tick = on_tick
+
+    def run(self, stop: Stop) -> int:
+        """Gives the exit code: 0 after `stop`, 2 for a mistake of a child."""
+        try:
+            for child in self._children:
+                child.start()
+            while not stop.wait(_LOOK_EVERY):
+                self._on_tick()
+                for child in self._children:
+                    if child.look() == Exit.MISTAKE:
+                        return Exit.MISTAKE
+            return Exit.GOOD
+        finally:
+            self._stop_all()
+
+    def pid(self, name: str) -> int | None:
+        """The process id of a child while it runs."""
+        return next((child.pid for child in self._children if child.spec.name == name), None)
+
+    def _stop_all(self) -> None:
+        """In the order of the data flow: what feeds others stops first."""
+        for child in self._children:
+            child.terminate()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in self._children:
+            child.join(deadline)
+
+
+class _Child:
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec = spec
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._delay = _FIRST_DELAY
+        self._due = 0.0
+        self._said = False
+        self._log = structlog.get_logger(child=spec.name)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def start(self) -> None:
+        # A session of its own: ctrl-c at the terminal reaches the supervisor alone, which stops all in order.
+        self._process = subprocess.Popen(
+            list(self.spec.command),
+            stdin=subprocess.PIPE,
+            env={**os.environ, **self.spec.environment, SUPERVISED: "1"},
+            start_new_session=True,
+        )
+        self._started = time.monotonic()
+
+    def look(self) -> int | None:
+        """Restart it when it is time; gives the exit code of one that has just ended."""
+        now = time.monotonic()
+        if self._process is None:
+            if now >= self._due:
+                self.start()
+            return None
+        code = self._process.poll()
+        if code is None:
+            if now - self._started > _STEADY_SECONDS:
+                self._delay, self._said = _FIRST_DELAY, False
+            return None
+        self._close_pipe()
+        self._process = None
+        self._due = now + self._delay
+        say = self._log.debug if self._said else self._log.warning
+        say("a process ended and is started again", code=code, seconds=self._delay)
+        self._said, self._delay = True, min(self._delay * 2, _LONGEST_DELAY)
+        return code
+
+    def terminate(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def join(self, deadline: float) -> None:
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._log.warning("a process did not stop in time and is killed")
+            self._process.kill()
+            self._process.wait()
+        self._close_pipe()
+
+    def _close_pipe(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+def stop_with_supervisor() -> None:
+    """In a child: end as by SIGTERM when the supervisor is gone. Does nothing in a process of its own."""
+    if os.environ.pop(SUPERVISED, "") != "1":
+        return
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="supervisor-watch", daemon=True).start()
