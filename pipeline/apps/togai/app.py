@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from pydantic import BaseModel
 
-from pipeline.apps.base import Hook, Quota, Session, TokenStore, Transport
+from pipeline.apps.base import Action, Hook, Quota, Session, TokenStore, Transport, Trigger
 from pipeline.apps.togai import hooks as webhooks
 from pipeline.apps.togai.actions import APP, actions
 from pipeline.apps.togai.client import TogaiSession
@@ -22,14 +23,14 @@ from pipeline.schemas.envelope import Event
 class TogaiApp:
     """`apps.base.App`; without state."""
 
-    name = APP
-    title = "Togai"
-    settings = TogaiSettings
-    secrets = SECRETS
-    triggers = TRIGGERS
+    name: str = APP
+    title: str = "Togai"
+    settings: type[BaseModel] = TogaiSettings
+    secrets: Mapping[str, str] = SECRETS
+    triggers: Mapping[str, Trigger] = TRIGGERS
 
     def __init__(self) -> None:
-        self.actions = actions()
+        self.actions: Mapping[str, Action[Any]] = actions()
 
     def quota(self, settings: Mapping[str, Any]) -> Quota:
         form = TogaiSettings.model_validate(settings)
