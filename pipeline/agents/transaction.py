@@ -1,0 +1,74 @@
+"""One Kafka transaction a batch: what was decided and the offsets become visible together, or neither does."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from functools import partial
+
+from confluent_kafka import Producer
+
+from pipeline.agents.outgoing import Outgoing
+from pipeline.errors import Retry
+from pipeline.kafka.batch import Batch
+from pipeline.kafka.clients import KafkaAccess
+from pipeline.kafka.errors import ProducerUnusable, StaleBatch, TransactionAborted
+from pipeline.kafka.transactions import transact
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""What our client sends at most: a dead letter holds a record of 1 MiB in base64, and more."""
+
+COMES_AGAIN = (StaleBatch, TransactionAborted, ProducerUnusable, Retry)
+"""The batch was not committed by us, for reasons outside of it: its records are read again, here or by their owner."""
+
+
+class Transactions:
+    """Carries batches out, one transaction each. Used by one thread at a time.
+
+    Keeps one transactional id for its life: a new producer of the same id aborts what its predecessor left open. No
+    state is shared between workers, so the id may be random.
+    """
+
+    def __init__(self, access: KafkaAccess, name: str) -> None:
+        self._access = access
+        self.transactional_id = f"{name}-{uuid.uuid4()}"
+        self._producer: Producer | None = None
+
+    def carry_out(self, batch: Batch, records: Iterable[Outgoing]) -> None:
+        """Produce `records` and commit the batch's offsets. Raises one of `COMES_AGAIN`."""
+        try:
+            transact(
+                self._ready(),
+                partial(_produce, records),
+                batch.offsets,
+                batch.group_metadata,
+                before_commit=batch.await_turn,
+            )
+        except ProducerUnusable:
+            self._producer = None
+            raise
+
+    def close(self) -> None:
+        """Let go of the producer. A transaction left open is aborted by the broker after its time-out."""
+        self._producer = None
+
+    def _ready(self) -> Producer:
+        if self._producer is None:
+            self._producer = self._access.transactional_producer(
+                self.transactional_id, overrides={"message.max.bytes": MAX_MESSAGE_BYTES}
+            )
+        return self._producer
+
+
+def _produce(records: Iterable[Outgoing], producer: Producer) -> None:
+    produce = producer.produce
+    for topic, value, key, partition, headers in records:
+        while True:
+            try:
+                if headers is None:
+                    produce(topic, value, key, partition)
+                else:
+                    produce(topic, value, key, partition, headers=headers)
+                break
+            except BufferError:
+                producer.poll(0.05)
