@@ -52,4 +52,4 @@ def run_agents(here: Installation) -> None:
     """Decides what is to be done about each event."""
     from pipeline.agents.worker import run
 
-    run(here.settings, here.access)
+    run(here.settings.model_copy(update={"kafka_bootstrap_servers": here.access.bootstrap_servers}))

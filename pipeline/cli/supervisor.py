@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -63,11 +64,12 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A process to be kept running. `environment` goes over ours."""
+    """A process to be kept running. `environment` goes over ours; `log` takes what it prints (None: as ours)."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
 
 
 class Supervisor:
@@ -124,12 +126,15 @@ class _Child:
 
     def start(self) -> None:
         # A session of its own: ctrl-c at the terminal reaches the supervisor alone, which stops all in order.
-        self._process = subprocess.Popen(
-            list(self.spec.command),
-            stdin=subprocess.PIPE,
-            env={**os.environ, **self.spec.environment, SUPERVISED: "1"},
-            start_new_session=True,
-        )
+        with nullcontext() if self.spec.log is None else self.spec.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                list(self.spec.command),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **self.spec.environment, SUPERVISED: "1"},
+                start_new_session=True,
+            )
         self._started = time.monotonic()
 
     def look(self) -> int | None:
@@ -178,7 +183,8 @@ def stop_with_supervisor() -> None:
         return
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1):
+        # Not through sys.stdin: its lock, held by a daemon thread, would crash the interpreter's own end.
+        while os.read(0, 1):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -69,9 +69,9 @@ async def connect(
 
 
 def same_secrets(stored: Connection, typed: Mapping[str, str | None], box: SecretBox) -> bool:
-    """Whether these are the secrets that `stored` was made of. None stands for one that is no longer to be had
-    (an environment variable of an earlier shell); the others must all be the same then."""
-    if typed.keys() != stored.typed.keys():
+    """Whether these are the secrets that `stored` was made of. One may be missing, or None where it is no longer to
+    be had (a used code, an environment variable of an earlier shell); those given must all be the same."""
+    if not typed.keys() <= stored.typed.keys():
         return False
     return all(
         value is None or box.same(secret_name(stored.id, name), value, stored.typed[name])

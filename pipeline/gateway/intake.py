@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,10 +54,15 @@ class Intake:
         return events, rejected
 
     def hinted(self, app: App, connection: str, hooks: Sequence[Hook]) -> list[Event]:
-        """The events of a webhook: hints, because nobody signed them."""
+        """The events of a webhook: hints, because nobody signed them.
+
+        Each delivery is an event of its own: the same body may come again after the object has changed. What is
+        fetched because of it has an id by its version or content, so a repeated delivery decides nothing twice.
+        """
         return [
             complete(
                 Event(
+                    id=str(uuid.uuid4()),
                     type=f"{app.name}.{hook.trigger}",
                     source=f"{app.name}/{connection}",
                     connection=connection,

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from confluent_kafka import KafkaError, Message
 
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable
 
-SETTINGS: Mapping[str, Any] = {
-    "linger.ms": 5,
-    "delivery.timeout.ms": 10_000,
-    "message.max.bytes": 4 * 1024 * 1024,
-}
+_MOST_BYTES = 4 * 1024 * 1024
+"""What a client may send; what the broker takes is its own setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +62,15 @@ class _Batch:
 
 
 class AcknowledgingProducer:
-    """An idempotent producer with a thread that serves its callbacks. Thread-safe."""
+    """An idempotent producer with a thread that serves its callbacks. Thread-safe.
 
-    def __init__(self, access: KafkaAccess) -> None:
-        self._producer = access.producer(SETTINGS)
+    After `delivery_seconds` without an acknowledgement a record counts as not accepted.
+    """
+
+    def __init__(self, access: KafkaAccess, *, delivery_seconds: float = 10.0) -> None:
+        self._producer = access.producer(
+            {"linger.ms": 5, "delivery.timeout.ms": int(delivery_seconds * 1000), "message.max.bytes": _MOST_BYTES}
+        )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="gateway-producer", daemon=True)
         self._thread.start()

@@ -90,7 +90,9 @@ class Screen:
         for what in report.wrong:
             self._console.print(f"[red]wrong:[/red] {what}")
         if report.right:
-            self._console.print("[green]Every count is right:[/green] one object each, one result a command, no write twice.")
+            self._console.print(
+                "[green]Every count is right:[/green] one object, one result a command, no write twice."
+            )
 
     def _counts(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -102,10 +104,8 @@ class Screen:
         table.add_row("  events", str(progress.events))
         table.add_row("  decisions", f"{len(progress.decisions)}  ({verdicts})")
         table.add_row("  commands", str(len(progress.commands)))
-        table.add_row(
-            "  results",
-            f"{len(progress.results)}  ({', '.join(f'{count} {status}' for status, count in sorted(statuses.items()))})",
-        )
+        ended = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+        table.add_row("  results", f"{len(progress.results)}  ({ended})")
         return table
 
 

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -77,6 +79,20 @@ class Stage:
     organization: str
     gateway: str
     supervisor: Supervisor
+    togai_api: httpx.Client
+
+    def togai_invoice(self, id: str) -> Any:
+        """As Togai's own API gives it."""
+        answer = self.togai_api.get(f"/invoices/{quote(id, safe='')}")
+        answer.raise_for_status()
+        return answer.json()
+
+    def togai_setting(self, entity_type: str, entity_id: str, id: str) -> str:
+        """The value in the Settings tab of an entity, "" where there is none."""
+        query = {"entity_type": entity_type, "entity_id": entity_id, "setting_id": id}
+        answer = self.togai_api.get("/settings", params=query)
+        answer.raise_for_status()
+        return next((str(setting["value"]) for setting in answer.json()["data"]), "")
 
     def kill_sink(self) -> int | None:
         pid = self.supervisor.pid("sinks")
@@ -111,6 +127,9 @@ def stage(say: Say) -> Iterator[Stage]:
         books = stack.enter_context(RemoteZohoBooks(addresses["zohobooks"]["base_url"]))
         config = load(sandbox)
         client, organization = config.zohobooks.clients[0], config.zohobooks.organizations[0].id
+        api = stack.enter_context(
+            httpx.Client(base_url=togai.base_url, headers={"Authorization": f"Bearer {config.togai.tokens[0]}"})
+        )
         books.set_latency(LATENCY_SECONDS)
         control = logs / "connections.yaml"
         control.write_text(
@@ -120,7 +139,7 @@ def stage(say: Say) -> Iterator[Stage]:
                 togai_url=togai.base_url,
                 books_url=books.base_url,
                 organization=organization,
-                flows=flows,
+                flows=os.path.relpath(flows, logs),
             )
         )
         say("connecting: the self client code is exchanged for a refresh token, and the start-up checks run")
@@ -138,7 +157,7 @@ def stage(say: Say) -> Iterator[Stage]:
         box = load_secret_box(settings)
         for kind in HOOKED:
             togai.add_hook(Hook(kind=kind, url=gateway + hook_path("togai", TOGAI, kind, box)))
-        yield Stage(here, togai, books, organization, gateway, supervisor)
+        yield Stage(here, togai, books, organization, gateway, supervisor, api)
 
 
 def _apply(here: Installation, control: Path) -> None:

@@ -66,7 +66,14 @@ def tell(stage: Stage, screen: Screen) -> Report:
             events = replay.run(replay.plan(Selection(since=datetime.now(UTC) - timedelta(days=1))))
             _until(progress, screen, lambda: len(progress.decisions) >= replayed + events and progress.settled)
         after = _writing_calls(stage)
-        return _report(stage, progress, expected, both_ways, after - before, time.monotonic() - began)
+        return _report(
+            stage,
+            progress,
+            expected,
+            both_ways=both_ways,
+            replay_writes=after - before,
+            seconds=time.monotonic() - began,
+        )
     finally:
         progress.close()
 
@@ -80,7 +87,7 @@ def _ongoing(stage: Stage, expected: Expected) -> None:
         "source": f"togai/{TOGAI}",
         "type": "togai.invoice.generated",
         "subject": ongoing,
-        "data": stage.togai.invoice(ongoing),
+        "data": stage.togai_invoice(ongoing),
     }
     answer = httpx.post(f"{stage.gateway}/events", json=event, headers={"content-type": "application/cloudevents+json"})
     if answer.status_code != 202:
@@ -106,7 +113,7 @@ def _arrived(progress: Progress, expected: Expected) -> bool:
 
 
 def _writing_calls(stage: Stage) -> int:
-    return int(stage.books.counts()["writing_calls"]) + int(stage.togai.api_writing_calls())
+    return int(stage.books.counts()["writing_calls"]) + int(stage.togai.counts()["writing_calls"])
 
 
 def _both_ways(stage: Stage, expected: Expected, screen: Screen) -> bool:
@@ -115,7 +122,7 @@ def _both_ways(stage: Stage, expected: Expected, screen: Screen) -> bool:
     account = expected.contacts[0]
     there = _contact(lookup.mapping(account))
     back = _contact(lookup.mapping(there.other.id)) if there else None
-    setting = stage.togai.setting("ACCOUNT", account, "ZohoBooksCustomerId")
+    setting = stage.togai_setting("ACCOUNT", account, "ZohoBooksCustomerId")
     screen.both_ways(account, there, back, setting)
     return there is not None and back is not None and back.other.id == account and setting == there.other.id
 
@@ -125,7 +132,7 @@ def _contact(pairs: list[Pair]) -> Pair | None:
 
 
 def _report(
-    stage: Stage, progress: Progress, expected: Expected, both_ways: bool, replay_writes: int, seconds: float
+    stage: Stage, progress: Progress, expected: Expected, *, both_ways: bool, replay_writes: int, seconds: float
 ) -> Report:
     counts = stage.books.counts()
     invoices = {
