@@ -69,6 +69,13 @@ def create_topics(
     return sorted(created)
 
 
+def delete_topics(access: KafkaAccess, names: Sequence[str]) -> None:
+    """Topics that are not there are left alone. Raises like `create_topics`."""
+    admin = access.admin()
+    for name, future in admin.delete_topics(list(names), request_timeout=_REQUEST_SECONDS).items():
+        _done(future, f"topic {name}", ignore=KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
 def check_topics(access: KafkaAccess, specs: Sequence[TopicSpec]) -> list[TopicFault]:
     """Every difference between the cluster and the specs, in the order of the specs."""
     admin = access.admin()

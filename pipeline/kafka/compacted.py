@@ -16,7 +16,6 @@ from confluent_kafka import (
     Consumer,
     IsolationLevel,
     KafkaError,
-    KafkaException,
     Message,
     TopicPartition,
 )
@@ -27,6 +26,7 @@ from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
 
 _REQUEST_SECONDS = 30.0
 _ONE_WAIT_SECONDS = 0.2
+_PASSING = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 
 
 class CompactedReader:
@@ -133,15 +133,21 @@ class CompactedReader:
         self._admin = self._admin or self._access.admin()
         latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         request = {TopicPartition(topic, p): latest for p in partitions}
-        answers = self._admin.list_offsets(
-            request,
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=_REQUEST_SECONDS,
-        )
-        try:
-            return {asked.partition: answer.result().offset for asked, answer in answers.items()}
-        except KafkaException as error:
-            raise KafkaUnavailable(f"cannot learn where {topic} ends: {error.args[0].str()}") from error
+        deadline = time.monotonic() + _REQUEST_SECONDS
+        while True:
+            answers = self._admin.list_offsets(
+                request,
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                request_timeout=_REQUEST_SECONDS,
+            )
+            try:
+                return {asked.partition: answer.result().offset for asked, answer in answers.items()}
+            except KafkaException as error:
+                cause: KafkaError = error.args[0]
+                # A leader that has just been elected may not know of it yet.
+                if cause.code() not in _PASSING or time.monotonic() > deadline:
+                    raise KafkaUnavailable(f"cannot learn where {topic} ends: {cause.str()}") from error
+            time.sleep(_ONE_WAIT_SECONDS)
 
     def _open(self) -> Consumer:
         if self._consumer is None:
