@@ -42,7 +42,7 @@ def list_(json: Json = False) -> None:
         }
         for connection in control.connections.values()
     ]
-    output.table("Connections", ["id", "app", "settings", "secrets", "paused", "links"], rows)
+    output.table("Connections", ["id", "app", "secrets", "paused", "links"], rows)
 
 
 def check(ids: Ids = None, json: Json = False) -> None:
@@ -81,8 +81,10 @@ def hooks(id: Annotated[str, typer.Argument(help="A connection id.")], json: Jso
         box, settings = load_secret_box(here.settings), here.settings
         base = f"http://{settings.gateway_host}:{settings.gateway_port}"
         kinds = list(here.apps[connection.app].triggers)
-    rows = [{"kind": kind, "url": base + hook_path(connection.app, id, kind, box)} for kind in kinds]
-    output.table("Webhooks (put your public host before the path)", ["kind", "url"], rows)
+    output.say("Put your public host before the path.")
+    for kind in kinds:
+        url = base + hook_path(connection.app, id, kind, box)
+        output.row({"kind": kind, "url": url}, f"{kind:20} {url}")
 
 
 def remove(id: Annotated[str, typer.Argument(help="A connection id.")], yes: Yes = False, json: Json = False) -> None:

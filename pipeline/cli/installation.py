@@ -102,10 +102,15 @@ class Installation:
 @contextmanager
 def installation(settings: Settings | None = None, say: Say = lambda _: None) -> Iterator[Installation]:
     """For the duration of a command; see `kafka_access`."""
+    import structlog
+
     from pipeline.apps.registry import load_apps
+    from pipeline.cli.logs import configure_logging
     from pipeline.schemas.codec import build_codec
 
     settings = settings or read_settings()
+    if not structlog.is_configured():
+        configure_logging("WARNING")
     apps = load_apps()
     topics, codec = topics_of(settings, apps), build_codec(settings)
     with kafka_access(settings, say) as kafka:

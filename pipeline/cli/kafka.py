@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 _ANSWER_SECONDS = 30.0
+_QUIET_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,11 @@ def kafka_access(settings: Settings, say: Say = lambda _: None) -> Iterator[Kafk
         return
     say(f"starting the embedded Kafka in {settings.state_dir} (or set KAFKA_BOOTSTRAP_SERVERS to use a cluster)")
 
+    began = time.monotonic()
+
     def progress(done: int, total: int, name: str) -> None:
-        if done == total or done % 10 == 0:
+        # Jars that are there are only checked, which is over before anyone wonders.
+        if (done == total or done % 5 == 0) and time.monotonic() - began > _QUIET_SECONDS:
             say(f"  Kafka's jars: {done} of {total} ({name})")
 
     with EmbeddedKafka(settings.state_dir, progress=progress) as broker:

@@ -27,8 +27,14 @@ def configure_logging(level: str = "INFO", *, json: bool | None = None, role: st
     """Once a process. `json` None: JSON unless standard error is a terminal. All goes to standard error."""
     if json is None:
         json = not sys.stderr.isatty()
+
+    def add_role(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if role:
+            event["role"] = role
+        return event
+
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        add_role,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -50,9 +56,8 @@ def configure_logging(level: str = "INFO", *, json: bool | None = None, role: st
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.contextvars.clear_contextvars()
-    if role:
-        structlog.contextvars.bind_contextvars(role=role)
+    # A client's own warnings are about retries that it makes by itself.
+    logging.getLogger("pipeline.kafka.clients").setLevel(logging.WARNING if role else logging.ERROR)
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -54,4 +54,8 @@ class Output:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return escape(value if isinstance(value, str) else msgspec.json.encode(value).decode().strip('"'))
+    if isinstance(value, list | tuple):
+        return escape(", ".join(map(str, value)))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return escape(str(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from pipeline.control.places import Fault, Faults
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.errors import ConfigurationError
+from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Connection, FlowVersion, Link
 
 
@@ -34,6 +35,8 @@ class CheckedFlow(Protocol):
     def option_faults(self, options: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         """(option, what is wrong with it) of a link's options."""
 
+
+Row = TypeVar("Row", Connection, Link)
 
 FlowCheck = Callable[[str, str], CheckedFlow]
 """Compiles a flow's text; the second argument is its file. Raises `ConfigurationError`, one fault a line."""
@@ -55,7 +58,8 @@ class PlannedConnection:
 
     @property
     def changed(self) -> bool:
-        return self.secrets is not None or self.stored != self.kept()
+        kept = self.kept()
+        return kept is None or self.stored != as_stored(kept)
 
     def kept(self) -> Connection | None:
         """The stored one with the settings of the file; None where there is none to keep."""
@@ -140,7 +144,8 @@ class _Planner:
             self.faults.append(written.fault(message, "app"))
         settings: Mapping[str, Any] = {}
         try:
-            settings = app.settings.model_validate(form.settings).model_dump(mode="json")
+            # What is left out stays out: a default that changes in a later version then holds for it too.
+            settings = app.settings.model_validate(form.settings).model_dump(mode="json", exclude_unset=True)
         except ValidationError as error:
             self.faults += form_faults(error, written.document, *written.path, "settings")
         for name in form.secrets.keys() - app.secrets.keys():
@@ -250,9 +255,10 @@ class _Planner:
         return moved
 
 
-def as_stored(link: Link) -> Link:
-    """The link as it reads back from the topic: a Decimal of its options is a string there."""
-    return msgspec.json.decode(msgspec.json.encode(link), type=Link)
+def as_stored(record: Row) -> Row:
+    """The record as it reads back from the topic: there a number with a point becomes Decimal, a Decimal a string."""
+    codec = Codec()
+    return codec.decode(type(record), codec.encode(record))
 
 
 def _flow_faults(error: ConfigurationError, file: str) -> list[Fault]:

@@ -78,7 +78,8 @@ class Lookup:
             key = message.key() or b""
             if key.endswith(ending):
                 rows[key] = message.value()
-        return [pair for key, value in rows.items() if value and (pair := self._pair(key.decode(), value, id))]
+        found = [pair for key, value in rows.items() if value and (pair := self._pair(key.decode(), value, id))]
+        return sorted(found, key=lambda pair: (pair.scope, pair.this.app, pair.this.type))
 
     def mappings(self) -> Iterator[Pair]:
         """Every row of the table: each pair twice, once from either side."""

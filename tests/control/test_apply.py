@@ -75,7 +75,7 @@ async def test_what_was_typed_is_exchanged_sealed_and_written_before_the_links_t
     snapshot = house.rows.snapshot()
     books = snapshot.connection("books-main")
     assert open_secrets("books-main", books.secrets, BOX) == {"client_secret": "hush", "refresh_token": "refresh-1"}
-    assert books.settings == {"organization": "10234695", "data_centre": "com"}
+    assert books.settings == {"organization": "10234695"}
     assert snapshot.flow_of(snapshot.links["accounts"]) is not None
     written = repr(house.rows.written)
     assert not [secret for secret in ("hush", "togai-secret", "1000.first", "refresh-1") if secret in written]
