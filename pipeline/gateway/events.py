@@ -10,7 +10,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Request, Response
-from starlette.datastructures import Headers as HttpHeaders
+from fastapi.datastructures import Headers as HttpHeaders
 
 from pipeline.errors import Retry, Undecodable
 from pipeline.gateway.answers import Refusal, accepted
