@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.compacted import CompactedReader
@@ -53,14 +53,22 @@ def scan(access: KafkaAccess, scan: Scan, *, stop: Callable[[], bool] = lambda: 
             yield from filter(wanted, reader.poll(_WAIT_SECONDS))
 
 
-def ends_of(access: KafkaAccess, topic: str) -> dict[int, int]:
-    """The high watermark of each partition now."""
-    with CompactedReader(access) as reader:
-        partitions = reader.partitions(topic)
+def ends_of(access: KafkaAccess, topics: Sequence[str]) -> dict[str, dict[int, int]]:
+    """The high watermark of each partition now, by topic. Raises `KafkaUnavailable`."""
     consumer = access.reader()
     try:
-        ends = {}
-        for partition in partitions:
+        return {topic: _ends_of(consumer, topic) for topic in topics}
+    finally:
+        consumer.close()
+
+
+def _ends_of(consumer: Consumer, topic: str) -> dict[int, int]:
+    try:
+        found = consumer.list_topics(topic, timeout=_CALL_SECONDS).topics[topic]
+        if found.error is not None:
+            raise KafkaUnavailable(f"topic {topic} is missing; run `pipeline topics create`")
+        ends: dict[int, int] = {}
+        for partition in sorted(found.partitions):
             place = TopicPartition(topic, partition)
             answer = consumer.get_watermark_offsets(place, timeout=_CALL_SECONDS, cached=False)
             if answer is None:
@@ -69,13 +77,11 @@ def ends_of(access: KafkaAccess, topic: str) -> dict[int, int]:
         return ends
     except KafkaException as error:
         raise KafkaUnavailable(f"{topic}: {error.args[0].str()}") from None
-    finally:
-        consumer.close()
 
 
 def _starts(access: KafkaAccess, partitions: list[int], scan: Scan) -> dict[int, int] | None:
     if scan.since is None:
-        return ends_of(access, scan.topic) if scan.only_new else None
+        return ends_of(access, [scan.topic])[scan.topic] if scan.only_new else None
     stamp = int(scan.since.timestamp() * 1000)
     consumer = access.reader()
     try:

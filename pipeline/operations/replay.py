@@ -92,7 +92,7 @@ class Replay:
                 raise ConfigurationError(
                     f"no app {app!r} for type {selection.type!r}: there are {', '.join(self.apps)}"
                 )
-        ends = {topic: ends_of(self.access, topic) for topic in map(self.topics.events, chosen)}
+        ends = ends_of(self.access, [self.topics.events(app) for app in chosen])
         counts: Counter[str] = Counter()
         left_out: Counter[str] = Counter()
         parties: set[tuple[str, str]] = set()
