@@ -10,6 +10,7 @@ from pipeline.apps.base import Request, Response, TokenStore, Transport
 from pipeline.apps.zohobooks import checks, faults
 from pipeline.apps.zohobooks.auth import TokenHolder
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
+from pipeline.errors import InDoubt, Retry
 
 
 class ZohoBooksSession:
@@ -48,11 +49,16 @@ class ZohoBooksSession:
             response = await self._send(request, token)
         if response.status != 401 and token == self._unproved:
             self._unproved = ""
-        return faults.read_answer(response, writes=request.method != "GET", now=self._now())
+        return faults.read_answer(response, writes=writes(request), now=self._now())
 
     async def _send(self, request: Request, token: str) -> Response:
         headers = {**request.headers, "Authorization": f"Zoho-oauthtoken {token}"}
-        return await self._api.send(self._base_url, replace(request, headers=headers))
+        try:
+            return await self._api.send(self._base_url, replace(request, headers=headers))
+        except InDoubt as error:
+            if writes(request):
+                raise
+            raise Retry(str(error), code=error.code) from None
 
     async def check(self) -> Mapping[str, Any]:
         """All start-up checks; gives the profile (`checks.check`)."""
@@ -60,3 +66,8 @@ class ZohoBooksSession:
 
     async def close(self) -> None:
         return None
+
+
+def writes(request: Request) -> bool:
+    """Whether a lost answer leaves an effect in doubt."""
+    return request.method != "GET"
