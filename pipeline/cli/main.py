@@ -5,7 +5,20 @@ from collections.abc import Sequence
 
 import typer
 
-from pipeline.cli import apply, broker, connections, demo, flows, lookup, replay, run, sandbox, send, topics
+from pipeline.cli import (
+    apply,
+    broker,
+    connections,
+    deadletters,
+    demo,
+    flows,
+    lookup,
+    replay,
+    run,
+    sandbox,
+    send,
+    topics,
+)
 from pipeline.cli.exits import EPILOG, Exit
 from pipeline.errors import ConfigurationError, PipelineError
 
@@ -26,7 +39,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (demo, run, apply, connections, flows, send, lookup, replay, topics, broker, sandbox):
+    for module in (demo, run, apply, connections, flows, send, lookup, replay, deadletters, topics, broker, sandbox):
         module.register(app)
     return app
 

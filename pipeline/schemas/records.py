@@ -162,6 +162,7 @@ class Result(Record, frozen=True, kw_only=True):
 
     `settled` says how an effect became certain: ``answer`` (the call's own), ``repeat`` (the keyed call was repeated
     after a lost answer), ``none`` (no call was needed). `calls` counts calls to the destination, reads included.
+    `redrive` is the round of a command that was refused before and sent again: one result a command and round.
     """
 
     command: str
@@ -187,6 +188,7 @@ class Result(Record, frozen=True, kw_only=True):
     settled: str = "none"
     lane: Lane = Lane.LIVE
     replay: str = ""
+    redrive: int = 0
     traceparent: str = ""
     started: datetime | None = None
     ended: datetime | None = None
@@ -220,6 +222,7 @@ class LedgerRow(Record, frozen=True, kw_only=True):
     attempts: int = 0
     calls: int = 0
     doubted: bool = False
+    redrive: int = 0
 
 
 class Mapping(Record, frozen=True, kw_only=True):
@@ -313,6 +316,22 @@ class DeadLetter(Record, frozen=True, kw_only=True):
     command: str = ""
     stage: str = ""
     seen: datetime | None = None
+
+
+REDRIVE = "redrive"
+"""Header of a record that was a dead letter before: how many times it has been sent again."""
+
+
+def redrive_rounds(headers: list[tuple[str, bytes | None]]) -> int:
+    """How often a record has been sent again; 0 where it never was, or where the header is not a number."""
+    text = next((value for name, value in reversed(headers) if name == REDRIVE), None) or b""
+    return int(text) if text.isdigit() else 0
+
+
+def with_redrive(letter: DeadLetter) -> list[tuple[str, str | bytes | None]]:
+    """The letter's own headers, with its next round."""
+    kept: list[tuple[str, str | bytes | None]] = [(name, value) for name, value in letter.headers if name != REDRIVE]
+    return [*kept, (REDRIVE, str(redrive_rounds(letter.headers) + 1).encode())]
 
 
 def mapping_scope(one: str, other: str) -> str:
