@@ -31,7 +31,7 @@ def fingerprint(letter: DeadLetter) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which dead letters; empty fields are not asked for. `group` is a fingerprint, `since` and `until` bound `seen`."""
+    """Which dead letters; empty fields are not asked for. `group` is a fingerprint; the times bound `seen`."""
 
     group: str = ""
     kind: str = ""
