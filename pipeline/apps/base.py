@@ -26,8 +26,8 @@ class Request:
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     content_type: str = "application/json"
 
 
@@ -210,7 +210,7 @@ class Trigger:
 class Token:
     """An access token with its end (POSIX seconds)."""
 
-    value: str
+    value: str = field(repr=False)
     expires: float
 
 

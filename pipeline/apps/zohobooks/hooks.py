@@ -46,6 +46,8 @@ def hooks(kind: str, body: bytes) -> Sequence[Hook]:
         raise Undecodable(
             "unknown_trigger", f"no event {kind!r} of Zoho Books; there are {', '.join((*TRIGGERS, ANY))}"
         )
+    if not body.strip():
+        raise Undecodable("empty", "the webhook has no body")
     payload = _payload(body)
     noun = TRIGGERS[kind].object if kind != ANY else next((noun for noun in IDS if _is(payload, noun)), "")
     if not noun:
