@@ -1,0 +1,204 @@
+"""The whole machine on a broker of the tests: its topics, its roles as processes, connected to the twins."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import httpx
+
+from pipeline.cli.installation import Installation, topics_of
+from pipeline.apps.registry import load_apps
+from pipeline.cli.kafka import Kafka
+from pipeline.cli.run import Role
+from pipeline.control.apply import Done
+from pipeline.kafka.admin import create_topics
+from pipeline.kafka.clients import KafkaAccess
+from pipeline.kafka.partitioner import partition_of
+from pipeline.kafka.ports import free_port
+from pipeline.sandbox.wire import Json, encode
+from pipeline.schemas.codec import build_codec
+from pipeline.settings import Settings
+from tests.e2e.record import Record
+from tests.e2e.roles import RoleProcess
+from tests.e2e.twins import ROOT, Twins
+
+PARTITIONS = 4
+PATIENCE = 90.0
+"""Seconds after which what has not come will not come; a test that goes well never gets near it."""
+
+
+def named(app: str, partition: int) -> str:
+    """A connection id whose commands land on `partition`."""
+    return next(id_ for n in range(1000) if partition_of((id_ := f"{app}-{n}").encode(), PARTITIONS) == partition)
+
+
+TOGAI = named("togai", 0)
+BOOKS = named("books", PARTITIONS - 1)
+"""On partitions that two workers never share: range assignment gives each one half."""
+
+
+class Machine:
+    """Start roles, apply files, send events, wait for what must come."""
+
+    def __init__(self, access: KafkaAccess, prefix: str, directory: Path, twins: Twins) -> None:
+        self.twins = twins
+        self._directory = directory
+        self._environment = {
+            "KAFKA_BOOTSTRAP_SERVERS": access.bootstrap_servers,
+            "PIPELINE_STATE_DIR": str(directory / "state"),
+            "PIPELINE_TOPIC_PREFIX": prefix,
+            "PIPELINE_PARTITIONS": str(PARTITIONS),
+            "PIPELINE_REPLICATION_FACTOR": "1",
+            "PIPELINE_SESSION_TIMEOUT_SECONDS": "3",
+            "PIPELINE_BATCH_SIZE": "25",
+            "PIPELINE_SECRETS_KEYS": "test:" + base64.b64encode(bytes(range(32))).decode(),
+            "PIPELINE_GATEWAY_PORT": str(free_port()),
+        }
+        settings = _settings(self._environment)
+        apps = load_apps()
+        self.here = Installation(
+            settings, apps, topics_of(settings, apps), build_codec(settings), Kafka(access, local=False)
+        )
+        self.gateway = f"http://{settings.gateway_host}:{settings.gateway_port}"
+        self.roles: list[RoleProcess] = []
+        create_topics(access, self.here.topics.specs(), replication_factor=1)
+        self.record = Record(access, self.here.topics, self.here.codec)
+
+    # --- processes ----------------------------------------------------------------------------------------------
+
+    def start(self, *roles: Role) -> list[RoleProcess]:
+        started = []
+        for role in roles:
+            log = self._directory / f"{role}-{len(self.roles)}.log"
+            started.append(RoleProcess(role, self._environment, log))
+            self.roles.append(started[-1])
+        return started
+
+    def stop(self) -> None:
+        """All roles end, as by SIGTERM; then nothing can come any more, and everything is read."""
+        for role in self.roles:
+            role.ask_to_leave()
+        for role in self.roles:
+            role.leave()
+        self.roles.clear()
+        while self.record.poll(0.5):
+            pass
+
+    def close(self) -> None:
+        self.stop()
+        self.record.close()
+
+    def pipeline(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """A command as a user types it."""
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline.cli.main", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            env={**os.environ, **self._environment},
+        )
+
+    # --- control ------------------------------------------------------------------------------------------------
+
+    def secret(self, name: str, value: str) -> str:
+        """Where a file of connections finds it."""
+        path = self._directory / name
+        path.write_text(value, encoding="utf-8")
+        return f"{{file: {path}}}"
+
+    def apply(self, text: str) -> list[Done]:
+        """As `pipeline apply FILE --yes`; gives what became of each row."""
+        file = self._directory / "control.yaml"
+        file.write_text(text, encoding="utf-8")
+        applier, stored = self.here.applier(), self.here.control()
+        return asyncio.run(applier.apply(applier.plan([file], stored), stored, self.here.store()))
+
+    def connect(self, *, books: str = BOOKS, **changed: str) -> list[Done]:
+        """Both apps, both flows of the catalogue, and a link of each; `changed` settings of the Zoho connection."""
+        done = self.apply(self.connections({books: changed}))
+        assert all(item.good for item in done), done
+        return done
+
+    def connections(self, books: Mapping[str, Mapping[str, str]]) -> str:
+        """The text of a file: the Togai connection, Zoho connections with their settings, links of the first one."""
+        first = next(iter(books))
+        client = self.twins.config.zohobooks.clients[0]
+        url = self.twins.books.base_url
+        parts = [
+            "connections:",
+            f"  - id: {TOGAI}",
+            "    app: togai",
+            f'    settings: {{base_url: "{self.twins.togai.base_url}", calls_per_second: 10000, quiet_seconds: 1}}',
+            f"    secrets: {{api_token: {self.secret('togai', self.twins.config.togai.tokens[0])}}}",
+        ]
+        for id_, changed in books.items():
+            settings = {"organization_id": self.twins.organization, "accounts_url": url, "api_url": url, **changed}
+            secrets = {
+                "client_id": self.secret("client", client.id),
+                "client_secret": self.secret("client-secret", client.secret),
+                "self_client_code": self.secret(f"code-{id_}", self.twins.code()),
+            }
+            parts += [f"  - id: {id_}", "    app: zohobooks", "    settings:"]
+            parts += ["      calls_per_minute: 1000000", "      calls_per_day: 1000000", "      quiet_seconds: 1"]
+            parts += [f'      {name}: "{value}"' for name, value in settings.items()]
+            parts += ["    secrets:", *(f"      {name}: {where}" for name, where in secrets.items())]
+        flows = os.path.relpath(ROOT / "configs" / "flows", self._directory)
+        parts += [f'flows: ["{flows}/togai-*.yaml"]', "links:"]
+        for link, flow in FLOWS.items():
+            parts += [f"  - id: {link}", f"    flow: {flow}"]
+            parts += [f"    connections: {{togai: {TOGAI}, zohobooks: {first}}}"]
+        return "\n".join(parts) + "\n"
+
+    # --- events -------------------------------------------------------------------------------------------------
+
+    def send(self, events: Iterable[Json]) -> None:
+        """Full CloudEvents straight onto the topic, as a platform team's producer would."""
+        topic = self.here.topics.events("togai")
+        self.send_raw(topic, [(f"{event['connection']}/{event['party']}".encode(), encode(event)) for event in events])
+
+    def send_raw(self, topic: str, records: Iterable[tuple[bytes | None, bytes]]) -> None:
+        producer = self.here.access.producer()
+        for key, value in records:
+            producer.produce(topic, value, key)
+        assert producer.flush(PATIENCE) == 0
+
+    def until(self, reached: Callable[[], bool], what: str) -> None:
+        """Reads on until `reached`; what it saw is in the failure."""
+        deadline = time.monotonic() + PATIENCE
+        while not reached():
+            if time.monotonic() > deadline:
+                logs = "\n".join(f"--- {role.log.name}\n{role.last_words()}" for role in self.roles)
+                raise AssertionError(f"{what}: not within {PATIENCE:g} s\n{self.record.summary()}\n{logs}")
+            self.record.poll()
+
+    def until_ready(self) -> None:
+        """The gateway takes events."""
+
+        def ready() -> bool:
+            try:
+                return httpx.get(f"{self.gateway}/ready").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        self.until(ready, "the gateway is ready")
+
+
+FLOWS = {
+    "accounts": "togai-account-to-zohobooks-contact",
+    "invoices": "togai-invoice-to-zohobooks-invoice",
+}
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    given = {name.removeprefix("PIPELINE_").lower(): value for name, value in environment.items()}
+    given["KAFKA_BOOTSTRAP_SERVERS"] = given.pop("kafka_bootstrap_servers")
+    return Settings(**given)  # type: ignore[arg-type]  # pydantic reads the numbers out of the text

@@ -1,0 +1,133 @@
+"""Both twins, served in this process, and what a test reads off them to judge by."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from pipeline.sandbox import scenario
+from pipeline.sandbox.config import Organization, SandboxConfig, ZohoLimits, load
+from pipeline.sandbox.serve import Served, serve_in_thread
+from pipeline.sandbox.togai.server import TogaiTwin
+from pipeline.sandbox.wire import Json
+from pipeline.sandbox.zohobooks.server import ZohoBooksTwin
+from pipeline.sandbox.zohobooks.state import Books
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT_FIELD, INVOICE_FIELD = "cf_togai_account_id", "cf_togai_invoice_id"
+NO_LIMITS = ZohoLimits(per_minute=None, per_day=None, in_flight=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """Togai and Zoho Books without quotas, so that the tests take seconds."""
+
+    config: SandboxConfig
+    books: Served[ZohoBooksTwin]
+    togai: Served[TogaiTwin]
+    api: httpx.Client
+
+    @property
+    def organization(self) -> str:
+        return self.config.zohobooks.organizations[0].id
+
+    # --- acting as a tenant ------------------------------------------------------------------------------------
+
+    def code(self) -> str:
+        """As "Generate Code" of the API console."""
+        client = self.config.zohobooks.clients[0].id
+        scopes = ("ZohoBooks.fullaccess.all",)
+        return self.books.call(lambda: self.books.twin.state.oauth.grant(client, scopes))
+
+    def bulk(self, accounts: int, invoices: int, *, seed: int) -> scenario.Expected:
+        """Accounts ``bulk-<seed>-<number>`` and generated invoices, spread evenly."""
+        return self.togai.call(lambda: scenario.bulk(self.togai.twin.state, accounts, invoices, seed=seed))
+
+    def account(self, id_: str) -> Json:
+        return self.togai.call(lambda: dict(self.togai.twin.state.account(id_)))
+
+    def invoice(self, id_: str) -> Json:
+        return self.togai.call(lambda: dict(self.togai.twin.state.invoice(id_)))
+
+    # --- judging -----------------------------------------------------------------------------------------------
+
+    def setting(self, entity_type: str, entity_id: str, id_: str) -> str:
+        """The value in the Settings tab, by Togai's own API; "" where there is none."""
+        query = {"entity_type": entity_type, "entity_id": entity_id, "setting_id": id_}
+        answer = self.api.get("/settings", params=query)
+        answer.raise_for_status()
+        return next((str(setting["value"]) for setting in answer.json()["data"]), "")
+
+    def togai_object(self, kind: str, id_: str) -> Any:
+        answer = self.api.get(f"/{kind}/{quote(id_, safe='')}")
+        answer.raise_for_status()
+        return answer.json()
+
+    def keyed(self, module: str, organization: str = "") -> dict[str, list[Json]]:
+        """The records of a module of Zoho Books by our unique field."""
+        field = {"contacts": ACCOUNT_FIELD, "invoices": INVOICE_FIELD}[module]
+        found: dict[str, list[Json]] = defaultdict(list)
+        for record in self.books.call(lambda: list(getattr(self._books(organization), module))):
+            value = next((item["value"] for item in record["custom_fields"] if item["api_name"] == field), "")
+            found[str(value)].append(record)
+        return dict(found)
+
+    def one(self, module: str, key: str, organization: str = "") -> Json:
+        """The one record under our key."""
+        (record,) = self.keyed(module, organization).get(key, [])
+        return record
+
+    def writing_calls(self) -> int:
+        return sum(entry.writing for served in (self.books, self.togai) for entry in served.ledger.entries)
+
+    def versions(self) -> dict[str, list[str]]:
+        """The names that each contact was given, by our key, in the order in which Zoho applied them."""
+        keys: dict[str, str] = {}
+        names: dict[str, list[str]] = defaultdict(list)
+        for _, applied in self._effects(self.books, "contacts"):
+            if applied.action == "created":
+                keys[applied.id] = applied.key
+            if applied.action in ("created", "updated"):
+                names[keys[applied.id]].append(applied.detail["contact_name"])
+        return dict(names)
+
+    def booked(self) -> list[str]:
+        """Our keys of the invoices, in the order in which Zoho created them."""
+        return [each.key for _, each in self._effects(self.books, "invoices") if each.action == "created"]
+
+    def _effects(self, served: Served[Any], kind: str) -> list[tuple[Any, Any]]:
+        found = served.ledger.effects(kind)
+        return sorted(found, key=lambda each: each[1].at)
+
+    def _books(self, organization: str = "") -> Books:
+        return self.books.twin.state.organizations[organization or self.organization]
+
+
+def without_limits(config: SandboxConfig, organizations: Sequence[Organization] = ()) -> SandboxConfig:
+    """The sandbox's own, with no quota and with `organizations` besides."""
+    replace = msgspec.structs.replace
+    first = replace(config.zohobooks.organizations[0], limits=NO_LIMITS)
+    books = replace(config.zohobooks, organizations=[first, *organizations], port=0)
+    return replace(config, zohobooks=books, togai=replace(config.togai, per_second=None, port=0))
+
+
+@contextmanager
+def twins(organizations: Sequence[Organization] = ()) -> Iterator[Twins]:
+    """Serve both for the duration of the block."""
+    config = without_limits(load(ROOT / "configs" / "sandbox.yaml"), organizations)
+    with (
+        serve_in_thread(ZohoBooksTwin(config.zohobooks)) as books,
+        serve_in_thread(TogaiTwin(config.togai)) as togai,
+        httpx.Client(
+            base_url=togai.base_url, headers={"Authorization": f"Bearer {config.togai.tokens[0]}"}
+        ) as api,
+    ):
+        yield Twins(config, books, togai, api)
