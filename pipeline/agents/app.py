@@ -7,10 +7,8 @@ transactions and its streams acknowledge an event whose agent failed.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import faust
@@ -28,6 +26,7 @@ from pipeline.kafka.faust_access import faust_access
 log = structlog.get_logger(__name__)
 
 REPORT_SECONDS = 30.0
+HEARTBEATS_A_SESSION = 4
 _CHATTY = ("faust", "aiokafka", "mode")
 
 
@@ -40,8 +39,12 @@ def build_app(
     incidents: str,
     batch_size: int,
     state_dir: Path,
+    session_timeout: float = 6.0,
 ) -> faust.App:
     """The app that evaluates `topics` as a member of group `name`, and logs what arrives on topic `incidents`.
+
+    `session_timeout` in seconds is that of Faust's own group: the successor of a killed worker waits for it before
+    Faust starts its tasks, and so before the first batch.
 
     Start it with `await app.start()`; `await app.stop()` ends it once the batches in work have settled. A failure
     that no retry mends crashes the app, which shows in `app.crash_reason`: its process should end and be started anew.
@@ -54,6 +57,8 @@ def build_app(
         broker=reach.broker,
         broker_credentials=reach.broker_credentials,
         datadir=str(state_dir / "faust"),
+        broker_session_timeout=session_timeout,
+        broker_heartbeat_interval=session_timeout / HEARTBEATS_A_SESSION,
         store="memory://",
         web_enabled=False,
         topic_disable_leader=True,
@@ -62,15 +67,13 @@ def build_app(
         worker_redirect_stdouts=False,
     )
     work = Work(evaluator, Transactions(access, name))
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
     channel = BatchChannel(app)
     feed = Feed(channel, evaluator, access, group=name, topics=topics, batch_size=batch_size, beacon=app.beacon)
 
     @app.agent(channel, name="batches")
     async def batches(stream: StreamT[Batch]) -> None:
-        loop = asyncio.get_running_loop()
         async for batch in stream:
-            await loop.run_in_executor(executor, work.carry, batch)
+            await work.carry_out(batch)
 
     @app.agent(app.topic(incidents, key_type=bytes, value_type=bytes, value_serializer="raw"), name="incidents")
     async def report_incidents(stream: StreamT[bytes]) -> None:
@@ -80,11 +83,12 @@ def build_app(
             log.warning("dead letter", topic=message.topic, partition=message.partition, offset=message.offset)
 
     async def start_feed() -> None:
+        await work.open()
         await app.add_runtime_dependency(feed)
 
     async def report() -> None:
-        if work.counts:
-            log.info("agents", **{word.replace(" ", "_"): count for word, count in sorted(work.counts.items())})
+        if evaluator.counts:
+            log.info("agents", **{word.replace(" ", "_"): count for word, count in sorted(evaluator.counts.items())})
 
     app.task(start_feed)
     app.timer(REPORT_SECONDS, name="report")(report)

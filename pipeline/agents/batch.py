@@ -6,24 +6,21 @@ step of a run ends in its next command, in nothing where the run is over, or in 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 
 import structlog
 from confluent_kafka import Message
 
 from pipeline.agents.dedupe import Dedupe, had_effect, identity
-from pipeline.agents.evaluate import Evaluation
 from pipeline.agents.incidents import FAILED, Stage, cause_of, dead_letter, headers_of
 from pipeline.agents.outgoing import ANY_PARTITION, Headers, Outgoing
 from pipeline.apps.base import App
 from pipeline.apps.incoming import complete
 from pipeline.clock import Clock, utc
 from pipeline.errors import PipelineError, Retry, Undecodable
-from pipeline.flows.decide import advance, decide
+from pipeline.flows.decide import Decided, advance, decide
 from pipeline.flows.rules import RuleSet
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import Event
@@ -40,19 +37,8 @@ class TooLarge(PipelineError):
     """What an event leads to does not fit into a record."""
 
 
-@dataclass(slots=True)
-class _Batch:
-    """A batch under evaluation: the rules and the time are the same for all of it."""
-
-    rules: RuleSet
-    now: datetime
-    outgoing: list[Outgoing] = field(default_factory=list)
-    seen: defaultdict[int, set[str]] = field(default_factory=partial(defaultdict, set))
-    counts: Counter[str] = field(default_factory=Counter)
-
-
 class DecideBatch:
-    """Decides events and advances runs by the rules of the moment."""
+    """Decides events and advances runs. The rules and the time are the same for the whole of a batch."""
 
     def __init__(
         self,
@@ -78,6 +64,7 @@ class DecideBatch:
         self._commands = {
             (app, lane): topics.commands(app, bulk=lane is Lane.BULK) for app in topics.apps for lane in Lane
         }
+        self.counts: Counter[str] = Counter()
 
     def take_over(self, partitions: Collection[int]) -> None:
         for partition in sorted(partitions):
@@ -86,91 +73,74 @@ class DecideBatch:
     def let_go(self, partitions: Collection[int]) -> None:
         self._dedupe.forget(partitions)
 
-    def evaluate(self, messages: Sequence[Message]) -> Evaluation:
-        batch = _Batch(self._rules(), utc(self._clock.now()))
+    def evaluate(self, messages: Sequence[Message]) -> Iterator[Outgoing]:
+        rules, now = self._rules(), utc(self._clock.now())
         for message in messages:
-            mark = len(batch.outgoing)
             try:
                 if message.topic() == self._steps:
-                    self._advance(message, batch)
+                    outgoing = self._step(message, rules, now)
                 else:
-                    self._decide(message, batch)
+                    outgoing = self._event(message, rules, now)
             except Retry:
                 raise
+            except Undecodable as fault:
+                outgoing = [self._letter(message, cause_of(fault), Stage.DECODE, now)]
             except Exception as fault:
                 log.exception("a record was given up", topic=message.topic(), offset=message.offset())
-                del batch.outgoing[mark:]
-                self._give_up(message, cause_of(fault), Stage.DECIDE, batch)
-        return Evaluation(batch.outgoing, batch.seen, batch.counts)
-
-    def committed(self, evaluation: Evaluation) -> None:
-        self._dedupe.remember(evaluation.seen)
+                outgoing = [self._letter(message, cause_of(fault), Stage.DECIDE, now)]
+            yield from outgoing
 
     # --- events ---------------------------------------------------------------------------------------------------
 
-    def _decide(self, message: Message, batch: _Batch) -> None:
-        try:
-            event = complete(self._codec.decode_event(message.value(), headers_of(message), message.key()), self._apps)
-        except Undecodable as fault:
-            self._give_up(message, cause_of(fault), Stage.DECODE, batch)
-            return
+    def _event(self, message: Message, rules: RuleSet, now: datetime) -> list[Outgoing]:
+        received = self._codec.decode_event(message.value(), headers_of(message), message.key())
+        event = complete(received, self._apps)
         partition = message.partition() or 0
         known = identity(event.connection, event.id, event.replay)
-        seen = batch.seen[partition]
-        if known in seen or known in self._dedupe.window(partition):
-            self._conclude(_verdict(event, Verdict.DUPLICATE, batch.now), (), partition, batch)
-            return
-        mark = len(batch.outgoing)
+        window = self._dedupe.window(partition)
+        if known in window:
+            return self._concluded(Decided(_verdict(event, Verdict.DUPLICATE, now)), partition)
         try:
-            decided = decide(event, batch.rules, batch.now)
-            decision = decided.decision
-            self._conclude(decision, decided.commands, partition, batch)
+            decided = decide(event, rules, now)
+            outgoing = self._concluded(decided, partition)
         except Exception as fault:
             log.exception("an event could not be decided", event=event.id, topic=message.topic())
-            del batch.outgoing[mark:]
-            cause = cause_of(fault)
-            self._conclude(_verdict(event, Verdict.FAILED, batch.now, str(fault)), (), partition, batch)
-            self._give_up(message, cause, Stage.DECIDE, batch)
-            return
-        if decision.verdict is Verdict.FAILED:
-            self._give_up(message, _why(decision), Stage.DECIDE, batch)
-        if had_effect(decision):
-            seen.add(known)
+            outgoing = self._concluded(Decided(_verdict(event, Verdict.FAILED, now, str(fault))), partition)
+            outgoing.append(self._letter(message, cause_of(fault), Stage.DECIDE, now))
+            return outgoing
+        if had_effect(decided.decision):
+            window.add(known)
+        if decided.decision.verdict is Verdict.FAILED:
+            outgoing.append(self._letter(message, _why(decided.decision), Stage.DECIDE, now))
+        return outgoing
 
-    def _conclude(self, decision: Decision, commands: Sequence[Command], partition: int, batch: _Batch) -> None:
+    def _concluded(self, decided: Decided, partition: int) -> list[Outgoing]:
+        decision = decided.decision
+        self.counts[decision.verdict] += 1
         key = f"{decision.connection}/{decision.party}".encode()
-        batch.outgoing.append(Outgoing(self._decisions, self._encode(decision), key, partition))
-        for command in commands:
-            self._send(command, batch)
-        batch.counts[decision.verdict] += 1
+        said = Outgoing(self._decisions, self._encode(decision), key, partition)
+        return [said, *(self._command(command) for command in decided.commands)]
 
     # --- runs that go on ------------------------------------------------------------------------------------------
 
-    def _advance(self, message: Message, batch: _Batch) -> None:
-        try:
-            step = self._codec.decode(Step, message.value() or b"")
-        except Undecodable as fault:
-            self._give_up(message, cause_of(fault), Stage.DECODE, batch)
-            return
-        advanced = advance(step, batch.rules, batch.now)
-        for command in advanced.commands:
-            self._send(command, batch)
+    def _step(self, message: Message, rules: RuleSet, now: datetime) -> list[Outgoing]:
+        step = self._codec.decode(Step, message.value() or b"")
+        advanced = advance(step, rules, now)
+        self.counts["step"] += 1
+        outgoing = [self._command(command) for command in advanced.commands]
         if advanced.decision is not None:
-            self._conclude(advanced.decision, (), message.partition() or 0, batch)
-            self._give_up(message, _why(advanced.decision), Stage.ADVANCE, batch)
-        batch.counts["step"] += 1
+            outgoing += self._concluded(Decided(advanced.decision), message.partition() or 0)
+            outgoing.append(self._letter(message, _why(advanced.decision), Stage.ADVANCE, now))
+        return outgoing
 
     # --- records --------------------------------------------------------------------------------------------------
 
-    def _send(self, command: Command, batch: _Batch) -> None:
-        headers: Headers | None = None
-        if command.run.traceparent:
-            headers = [("traceparent", command.run.traceparent.encode())]
+    def _command(self, command: Command) -> Outgoing:
+        self.counts["command"] += 1
+        traceparent = command.run.traceparent
+        headers: Headers | None = [("traceparent", traceparent)] if traceparent else None
         topic = self._commands[command.app, command.lane]
-        batch.outgoing.append(
-            Outgoing(topic, self._encode(command), command.connection.encode(), ANY_PARTITION, headers)
-        )
-        batch.counts["command"] += 1
+        return Outgoing(topic, self._encode(command), command.connection.encode(), ANY_PARTITION, headers)
 
     def _encode(self, record: Decision | Command) -> bytes:
         value = self._codec.encode(record)
@@ -178,10 +148,10 @@ class DecideBatch:
             raise TooLarge(f"a {type(record).__name__.lower()} of {len(value)} bytes: at most {MAX_VALUE_BYTES}")
         return value
 
-    def _give_up(self, message: Message, cause: Cause, stage: str, batch: _Batch) -> None:
-        letter = dead_letter(message, cause, stage=stage, seen=batch.now)
-        batch.outgoing.append(Outgoing(self._dead_letters, self._codec.encode(letter), letter.key, letter.partition))
-        batch.counts["dead letter"] += 1
+    def _letter(self, message: Message, cause: Cause, stage: str, now: datetime) -> Outgoing:
+        self.counts["dead letter"] += 1
+        letter = dead_letter(message, cause, stage=stage, seen=now)
+        return Outgoing(self._dead_letters, self._codec.encode(letter), letter.key, letter.partition)
 
 
 def _verdict(event: Event, verdict: Verdict, now: datetime, message: str = "") -> Decision:

@@ -9,7 +9,7 @@ again gives the same command id, and planning finds nothing to do.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from pipeline.schemas.records import Decision, Verdict
 
@@ -51,8 +51,8 @@ class Window:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def add(self, identities: Iterable[str]) -> None:
-        self._young.update(identities)
+    def add(self, identity: str) -> None:
+        self._young.add(identity)
         if len(self._young) >= self._size:
             self._old, self._young = self._young, set()
 
@@ -60,8 +60,7 @@ class Window:
 class Dedupe:
     """The windows of the partitions at hand, by partition number.
 
-    What a batch sees first is remembered only once its transaction committed (`remember`): the records of an aborted
-    one come again, and are no repeats.
+    What is remembered of a batch that was not committed must go: its records come again, and are no repeats.
     """
 
     def __init__(self, size: int = WINDOW) -> None:
@@ -75,14 +74,12 @@ class Dedupe:
     def window(self, partition: int) -> Window:
         return self._windows[partition]
 
-    def remember(self, seen: Mapping[int, Iterable[str]]) -> None:
-        for partition, identities in seen.items():
-            self._windows[partition].add(identities)
-
     def restore(self, partition: int, identities: Iterable[str]) -> None:
         """Start the partition's window anew: what was remembered before may be stale."""
-        window = self._windows[partition] = Window(self._size)
-        window.add(identities)
+        window = Window(self._size)
+        for one in identities:
+            window.add(one)
+        self._windows[partition] = window
 
     def forget(self, partitions: Iterable[int]) -> None:
         for partition in partitions:

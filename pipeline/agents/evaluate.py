@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from confluent_kafka import Message
 
 from pipeline.agents.outgoing import Outgoing
-
-
-@dataclass(slots=True)
-class Evaluation:
-    """What a batch comes to. `seen`: by partition, what is to be remembered once it is committed."""
-
-    outgoing: list[Outgoing] = field(default_factory=list)
-    seen: Mapping[int, Collection[str]] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
 
 
 class Evaluator(Protocol):
@@ -27,14 +17,18 @@ class Evaluator(Protocol):
     `take_over` and `let_go` may be called while another thread evaluates a batch of other partitions.
     """
 
+    counts: Counter[str]
+    """What came of the messages so far, by word; for reports. Messages that come again count again."""
+
     def take_over(self, partitions: Collection[int]) -> None:
-        """Restore what is to be remembered of these, before their first record; anything known may be stale."""
+        """Restore what is committed about these; anything known so far may be wrong."""
 
     def let_go(self, partitions: Collection[int]) -> None:
         """These are another worker's now."""
 
-    def evaluate(self, messages: Sequence[Message]) -> Evaluation:
-        """No I/O; never raises for the sake of one message. May raise `Retry`: the batch comes again."""
+    def evaluate(self, messages: Sequence[Message]) -> Iterable[Outgoing]:
+        """What the messages come to, one after the other; lazily, so that it can be sent meanwhile.
 
-    def committed(self, evaluation: Evaluation) -> None:
-        """The transaction that carried `evaluation` is committed."""
+        No I/O. Nothing is raised for the sake of one message. May raise `Retry`: the batch comes again. A batch that
+        was not committed has to be forgotten: `take_over` is called for its partitions before the next evaluation.
+        """

@@ -34,6 +34,10 @@ class Transactions:
         self.transactional_id = f"{name}-{uuid.uuid4()}"
         self._producer: Producer | None = None
 
+    def open(self) -> None:
+        """Get the producer ready before the first batch waits for it."""
+        self._ready()
+
     def carry_out(self, batch: Batch, records: Iterable[Outgoing]) -> None:
         """Produce `records` and commit the batch's offsets. Raises one of `COMES_AGAIN`."""
         try:

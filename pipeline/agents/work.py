@@ -1,8 +1,14 @@
-"""A batch from its evaluation to its commit, on one thread. Whatever happens, the batch is settled."""
+"""A batch from its evaluation to its commit, on one thread. Whatever happens on the way, the batch is settled.
+
+Records are produced while the batch is still being evaluated, so that the brokers work meanwhile. There is one
+producer: the records of two would lie on the topics in the order in which the brokers got them, whatever the order of
+the commits, and the order of a party would be lost.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -15,44 +21,49 @@ log = structlog.get_logger(__name__)
 
 
 class Work:
-    """Evaluates batches and carries them out. `counts` says what came of them since the start, by word."""
+    """Evaluates batches and carries them out, one after the other."""
 
     def __init__(self, evaluator: Evaluator, transactions: Transactions) -> None:
         self._evaluator = evaluator
         self._transactions = transactions
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="work")
         self._doubtful: set[int] = set()
-        self.counts: Counter[str] = Counter()
 
-    def carry(self, batch: Batch) -> None:
-        """Ends in `batch.done` or `batch.failed`; a failed batch is read again, here or by its partitions' owner."""
+    async def open(self) -> None:
+        """Get the producer ready before the first batch waits for it."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._transactions.open)
+
+    async def carry_out(self, batch: Batch) -> None:
+        """Returns when `batch` is done, or failed: then it is read again, here or by the owner of its partitions."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._carry_out, batch)
+
+    def close(self) -> None:
+        """After the last batch has settled."""
+        self._thread.shutdown()
+        self._transactions.close()
+
+    def _carry_out(self, batch: Batch) -> None:
         try:
             self._commit(batch)
-        except COMES_AGAIN as reason:
-            log.warning("a batch comes again", batch=batch.number, records=len(batch.messages), reason=str(reason))
-            self._fail(batch)
-        except Exception:
-            log.exception("a batch comes again", batch=batch.number, records=len(batch.messages))
-            self._fail(batch)
+        except Exception as reason:
+            self._fail(batch, reason)
         else:
             batch.done()
 
-    def close(self) -> None:
-        self._transactions.close()
-
     def _commit(self, batch: Batch) -> None:
-        if self._doubtful:
-            # An unanswered commit may have taken place: only the topic tells what was decided.
-            self._evaluator.take_over(self._doubtful)
-            self._doubtful = set()
         if batch.stale:
             raise StaleBatch("it was taken away before it was evaluated")
-        evaluation = self._evaluator.evaluate(batch.messages)
-        self._transactions.carry_out(batch, evaluation.outgoing)
-        self._evaluator.committed(evaluation)
-        self.counts.update(evaluation.counts)
-        self.counts["batch"] += 1
+        if self._doubtful:
+            # What failed batches remembered is void, unless an unanswered commit took place: the topic tells.
+            self._evaluator.take_over(self._doubtful)
+            self._doubtful = set()
+        self._transactions.carry_out(batch, self._evaluator.evaluate(batch.messages))
 
-    def _fail(self, batch: Batch) -> None:
+    def _fail(self, batch: Batch, reason: Exception) -> None:
+        said = {"batch": batch.number, "records": len(batch.messages), "reason": str(reason)}
+        if isinstance(reason, COMES_AGAIN):
+            log.warning("a batch comes again", **said)
+        else:
+            log.error("a batch comes again", **said, exc_info=reason)
         self._doubtful |= {partition for _, partition in batch.places}
-        self.counts["batch again"] += 1
         batch.failed()

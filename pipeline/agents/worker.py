@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from pipeline.agents.app import build_app
+from pipeline.agents.app import HEARTBEATS_A_SESSION, build_app
 from pipeline.agents.batch import DecideBatch
 from pipeline.agents.dedupe import Dedupe
 from pipeline.agents.rules import LiveRules
@@ -27,7 +27,6 @@ from pipeline.settings import Settings
 log = structlog.get_logger(__name__)
 
 GROUP = "agents"
-_HEARTBEATS_A_SESSION = 4
 
 
 class WorkerCrashed(PipelineError):
@@ -79,6 +78,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, apps: Mapping[str, 
             incidents=topics.dead_letters,
             batch_size=settings.batch_size,
             state_dir=settings.state_dir,
+            session_timeout=settings.session_timeout_seconds,
         )
         await app.start()
         log.info("agents run", group=group, topics=topics.decided())
@@ -94,9 +94,10 @@ async def serve(settings: Settings, stopping: asyncio.Event, apps: Mapping[str, 
 
 
 def _prepare(access: KafkaAccess, topics: Topics, group: str, settings: Settings) -> None:
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
     wait_for_broker(access)
     faults = [str(fault) for fault in check_topics(access, topics.specs()) if fault.fatal]
     if faults:
         raise ConfigurationError("; ".join(faults))
     session = round(settings.session_timeout_seconds * 1000)
-    set_group_timeouts(access, group, session, session // _HEARTBEATS_A_SESSION)
+    set_group_timeouts(access, group, session, session // HEARTBEATS_A_SESSION)

@@ -48,6 +48,7 @@ class House:
             session_timeout_seconds=2,
             KAFKA_BOOTSTRAP_SERVERS=access.bootstrap_servers,
         )
+        self._workers: list[asyncio.Task[None]] = []
         self.store = ControlStore(access, self.topics.control, self.codec)
         create_topics(access, self.topics.specs(), replication_factor=1)
 
@@ -104,6 +105,9 @@ class House:
         deadline = time.monotonic() + PATIENCE
         while not await asyncio.to_thread(holds):
             assert time.monotonic() < deadline, "it did not come to pass"
+            for worker in self._workers:
+                if worker.done():
+                    worker.result()
             await asyncio.sleep(0.05)
 
     # --- workers --------------------------------------------------------------------------------------------------
@@ -113,9 +117,11 @@ class House:
         """One worker in this process; leaving stops it and raises what it raised."""
         stopping = asyncio.Event()
         worker = asyncio.create_task(serve(self.settings, stopping, self.apps))
+        self._workers.append(worker)
         try:
             yield
         finally:
+            self._workers.remove(worker)
             stopping.set()
             await worker
 

@@ -1,0 +1,1 @@
+"""What is measured, one program each: takes one JSON argument, prints one JSON line."""
