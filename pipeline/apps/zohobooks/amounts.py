@@ -73,3 +73,9 @@ def plain(amount: Decimal) -> str:
     """As a person writes it: no exponent, no trailing zeros beyond the point."""
     shown = format(amount, "f")
     return (shown.rstrip("0").rstrip(".") if "." in shown else shown) or "0"
+
+
+def shown(amount: Decimal, decimals: int) -> str:
+    """With the currency's decimals (``1038.40``); finer amounts keep their own."""
+    whole = rounded(amount, decimals)
+    return format(whole, "f") if whole == amount else plain(amount)

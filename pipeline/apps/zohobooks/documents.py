@@ -6,7 +6,7 @@ Fields and their lengths: https://www.zoho.com/books/api/v3/contacts/ and https:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -157,12 +157,22 @@ def day(instant: datetime, zone: ZoneInfo) -> date:
 
 
 def period_text(invoice: Invoice, zone: ZoneInfo) -> str:
-    """First and last day of the period; its end is exclusive, and shown as the day before."""
+    """First and last day of the period; its end is exclusive, and shown as the day before.
+
+    A period between two midnights UTC was cut in UTC, and is shown as that: another zone would make it a day longer.
+    """
     if invoice.period_start is None or invoice.period_end is None:
         return ""
+    if _midnight(invoice.period_start) and _midnight(invoice.period_end):
+        zone = ZoneInfo("UTC")
     first = day(invoice.period_start, zone)
     last = day(invoice.period_end - timedelta(microseconds=1), zone)
     return f"{first.isoformat()} to {max(first, last).isoformat()}"
+
+
+def _midnight(instant: datetime) -> bool:
+    """Whether a day begins in UTC."""
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC).time() == time.min
 
 
 def _due(invoice: Invoice, issued: date, zone: ZoneInfo, warnings: list[str]) -> date | None:

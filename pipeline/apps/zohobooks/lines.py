@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from pipeline.apps.zohobooks.amounts import added, check_amount, plain, rounded, unit
+from pipeline.apps.zohobooks.amounts import added, check_amount, plain, rounded, shown, unit
 from pipeline.errors import Refused
 from pipeline.schemas.documents import Invoice, Line, LineKind
 
@@ -95,7 +95,7 @@ def book(invoice: Invoice, decimals: int, options: LineOptions, period: str = ""
     rest = total - (sub_total - discount + added(amount for _, amount in adjusted))
     if rest:
         adjusted.append(("Rounding", rest))
-    description, notes = _adjustment_texts(adjusted, invoice.currency)
+    description, notes = _adjustment_texts(adjusted, invoice.currency, decimals)
     items, warnings = _items(priced, period)
     return Booking(
         items, discount, added(amount for _, amount in adjusted), description, total, notes=notes, warnings=warnings
@@ -129,7 +129,7 @@ def _expand(invoice: Invoice, decimals: int, options: LineOptions) -> Sequence[L
     """The lines in the mode that is asked for; their amounts add up to the same."""
     if options.line_mode == "single":
         whole = added(line.amount for line in invoice.lines)
-        texts = [f"{_name(line)}: {plain(line.amount)}" for line in invoice.lines if line.amount]
+        texts = [f"{_name(line)}: {shown(line.amount, decimals)}" for line in invoice.lines if line.amount]
         name = invoice.title or f"Invoice {invoice.number or invoice.id}"
         return [Line(kind=LineKind.CHARGE, source_type="", description=name, amount=whole, details=texts)]
     if options.line_mode == "slab":
@@ -182,15 +182,15 @@ def _description(line: Line, name: str, period: str) -> str:
 
 
 def _counted(line: Line, before: str = "") -> str:
-    """``32109 x 0.001`` where the line has both, else ""."""
+    """``32109 × 0.001`` where the line has both, else ""."""
     if line.quantity is None or line.unit_price is None:
         return ""
-    return f"{before}{plain(line.quantity)} x {plain(line.unit_price)}"
+    return f"{before}{plain(line.quantity)} × {plain(line.unit_price)}"
 
 
-def _adjustment_texts(parts: Sequence[tuple[str, Decimal]], currency: str) -> tuple[str, str]:
+def _adjustment_texts(parts: Sequence[tuple[str, Decimal]], currency: str, decimals: int) -> tuple[str, str]:
     """The adjustment's description, and a note with every part where the description has no room for all."""
-    texts = [f"{name} {plain(amount)}" for name, amount in parts]
+    texts = [f"{name} {shown(amount, decimals)}" for name, amount in parts]
     whole = "; ".join(texts)
     if len(whole) <= ADJUSTMENT_LENGTH:
         return whole, ""

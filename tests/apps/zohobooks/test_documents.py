@@ -124,7 +124,8 @@ def test_a_missing_due_day_follows_from_the_terms_and_one_before_the_date_is_men
 
 
 def test_a_period_shows_its_last_day_which_its_exclusive_end_is_not() -> None:
-    assert period_text(invoice(), ZoneInfo("UTC")) == "2024-07-01 to 2024-07-31"
+    for zone in ("UTC", "Asia/Kolkata", "America/Los_Angeles"):
+        assert period_text(invoice(), ZoneInfo(zone)) == "2024-07-01 to 2024-07-31"
     start, end = (datetime(2024, month, 1, tzinfo=KOLKATA).astimezone(UTC) for month in (7, 8))
     assert period_text(invoice(period_start=start, period_end=end), KOLKATA) == "2024-07-01 to 2024-07-31"
     assert period_text(invoice(period_end=None), KOLKATA) == ""

@@ -141,7 +141,7 @@ async def test_credits_discounts_and_tax_are_booked_to_the_cent(zoho: Zoho) -> N
     (held,) = zoho.books.invoices
     assert held["total"] == Decimal("1098.70")
     assert held["adjustment"] == Decimal("-75.00")
-    assert held["adjustment_description"] == "Referral credit -50; Launch discount -25"
+    assert held["adjustment_description"] == "Referral credit -50.00; Launch discount -25.00"
 
 
 async def test_the_same_upsert_again_makes_no_second_invoice(zoho: Zoho) -> None:

@@ -118,14 +118,14 @@ def test_taxes_and_reductions_go_where_the_options_say(
 
 
 def test_the_adjustment_names_every_part_of_it() -> None:
-    assert mixed().adjustment_description == "Referral credit -50; Launch discount -25"
+    assert mixed().adjustment_description == "Referral credit -50.00; Launch discount -25.00"
 
 
 def test_parts_of_the_adjustment_that_have_no_room_in_its_description_are_listed_in_a_note() -> None:
     credits = [line("-1.00", LineKind.CREDIT, f"Credit of campaign number {number}") for number in range(9)]
     booking = book(invoice(line("100"), *credits), 2, LineOptions())
     assert len(booking.adjustment_description) == 100
-    assert all(f"campaign number {number} -1" in booking.notes for number in range(9))
+    assert all(f"campaign number {number} -1.00" in booking.notes for number in range(9))
 
 
 def test_a_discount_beyond_the_sum_of_the_lines_is_adjusted() -> None:
@@ -200,7 +200,7 @@ def test_the_line_mode_decides_what_becomes_a_line(mode: LineMode, names: list[s
 def test_slabs_that_do_not_explain_their_line_are_left_as_text() -> None:
     booking = book(invoice(line("30.00", slabs=SLABS)), 2, LineOptions(line_mode="slab"))
     assert booking.line_items[0]["rate"] == Decimal("30.00")
-    assert booking.line_items[0]["description"] == "Slab 1: 10000 x 0.001\nSlab 2: 22109 x 0.0008"
+    assert booking.line_items[0]["description"] == "Slab 1: 10000 × 0.001\nSlab 2: 22109 × 0.0008"
 
 
 def test_a_single_line_lists_what_it_holds() -> None:
@@ -210,14 +210,14 @@ def test_a_single_line_lists_what_it_holds() -> None:
         "name": "Invoice 2024-07-2958",
         "rate": Decimal(6),
         "quantity": 1,
-        "description": "API calls: 10\nReferral credit: -4\n2024-07-01 to 2024-07-31",
+        "description": "API calls: 10.00\nReferral credit: -4.00\n2024-07-01 to 2024-07-31",
     }
 
 
 def test_a_line_says_quantity_price_group_and_period() -> None:
     document = invoice(line("499", quantity=Decimal("1.50"), unit_price=Decimal("332.67"), group="EU", slabs=[]))
     item = book(document, 2, LineOptions(), "2024-07-01 to 2024-07-31").line_items[0]
-    assert item["description"] == "EU\n1.5 x 332.67\n2024-07-01 to 2024-07-31"
+    assert item["description"] == "EU\n1.5 × 332.67\n2024-07-01 to 2024-07-31"
 
 
 def test_long_texts_are_cut_where_zoho_cuts_and_a_warning_says_so() -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.apps.base import Applied, Call, Mapped, Pair, Plan, Refuse, Request, Session, Superseded, Unchanged, View
 from pipeline.apps.zohobooks.actions.common import APP, invoice_ref, object_of, older, settings_of
-from pipeline.apps.zohobooks.amounts import decimals_of, plain, rounded
+from pipeline.apps.zohobooks.amounts import decimals_of, rounded, shown
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.documents import (
     currency_fields,
@@ -66,7 +66,7 @@ class _Booked:
 
     total: Decimal
     currency: str
-    customer_id: str
+    decimals: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class CreateInvoice:
             source=input.source,
             hash=digest,
             version=invoice.version,
-            state=_Booked(booking.total, invoice.currency, input.customer_id),
+            state=_Booked(booking.total, invoice.currency, decimals),
             warnings=warnings,
         )
 
@@ -135,7 +135,7 @@ class CreateInvoice:
         output: dict[str, Any] = {
             "invoice_id": id_,
             "invoice_number": text(record, "invoice_number"),
-            "total": plain(booked.total),
+            "total": shown(booked.total, booked.decimals),
             "status": text(record, "status"),
         }
         warnings = [*call.warnings, *_compare(record, booked, output)]
@@ -208,7 +208,7 @@ def _known(input: CreateInvoiceInput, mapped: Mapped, digest: str, decimals: int
     output = {
         "invoice_id": mapped.other.id,
         "invoice_number": invoice.number if input.number == "sequence" else "",
-        "total": plain(rounded(invoice.total, decimals)),
+        "total": shown(rounded(invoice.total, decimals), decimals),
         "status": "",
     }
     if mapped.hash == digest:
@@ -229,12 +229,13 @@ def _compare(record: Any, booked: _Booked, output: dict[str, Any]) -> list[str]:
         total = Decimal(text(record, "total"))
     except InvalidOperation:
         return ["Zoho Books gave no total to compare with"]
-    output["total"] = plain(total)
+    output["total"] = shown(total, booked.decimals)
     difference = total - booked.total
     if not difference:
         return []
-    output["difference"] = plain(difference)
+    output["difference"] = shown(difference, booked.decimals)
     return [
-        f"Zoho Books' total is {plain(total)} {booked.currency}, the document's is {plain(booked.total)}: off by "
-        f"{plain(difference)}; see taxes and price precision of the organization"
+        f"Zoho Books' total is {output['total']} {booked.currency}, the document's is "
+        f"{shown(booked.total, booked.decimals)}: off by {output['difference']}; see taxes and price "
+        "precision of the organization"
     ]
