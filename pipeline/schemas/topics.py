@@ -112,4 +112,5 @@ class Topics:
         yield TopicSpec(self.mappings, self.partitions, _COMPACTED)
         yield TopicSpec(self.state, self.partitions, {**_COMPACTED, "segment.bytes": str(4 * 1024 * 1024)})
         yield TopicSpec(self.control, 1, _COMPACTED)
-        yield TopicSpec(self.dead_letters, self.partitions, public)
+        # A dead letter holds a whole record, in base64 where values are JSON.
+        yield TopicSpec(self.dead_letters, self.partitions, {**public, "max.message.bytes": str(4 * 1024 * 1024)})
