@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
-from pipeline.apps.base import Request, Response, Token
+from pipeline.apps.base import Request, Response, Token, Transport
 from pipeline.apps.zohobooks import app
 from pipeline.apps.zohobooks.auth import MOST_REQUESTS, api_domain, read_answer
 from pipeline.apps.zohobooks.wire import request
@@ -258,3 +259,33 @@ async def test_the_token_itself_shows_nowhere(zoho: Zoho) -> None:
 
 def settings_with(zoho: Zoho) -> Any:
     return app.settings.model_validate(zoho.settings)
+
+
+@dataclass
+class OneCall:
+    """A transport that lets one call an attempt through, as a worker does that reserved no more."""
+
+    inner: Transport
+    left: int = 1
+
+    async def send(self, base_url: str, request: Request) -> Response:
+        if not self.left:
+            raise Retry("the calls reserved for this attempt are used up")
+        self.left -= 1
+        return await self.inner.send(base_url, request)
+
+
+async def test_a_repetition_that_the_quota_has_no_room_for_is_left_to_the_next_attempt(zoho: Zoho) -> None:
+    secrets, api = await zoho.connect(), OneCall(zoho.http)
+    session = app.session(
+        settings=zoho.settings, secrets=secrets, api=api, auth=zoho.http, tokens=Tokens(), now=zoho.served.clock.now
+    )
+    await session.send(READ)
+    zoho.served.call(zoho.served.twin.revoke_tokens)
+    before = token_calls(zoho)
+    api.left = 1
+    with pytest.raises(Retry):
+        await session.send(READ)
+    api.left = 1
+    assert (await session.send(READ))["code"] == 0
+    assert token_calls(zoho) == before + 1

@@ -219,3 +219,13 @@ async def test_a_read_whose_answer_names_no_object_is_tried_again(zoho: Zoho) ->
     zoho.served.place(Fault(effect="answer", status=200, body='{"code":0}', path="*/contacts/1"))
     with pytest.raises(Retry):
         await app.actions["get_contact"].apply(called("get_contact", Known(zoho.settings), id="1"), session)
+
+
+async def test_any_other_refusal_is_not_tried_under_another_name(zoho: Zoho) -> None:
+    session = await zoho.session()
+    view = await zoho.view(session, name_collision="suffix")
+    zoho.served.place(Fault(effect="answer", status=400, body='{"code":15,"message":"long"}', path="*/contacts"))
+    before = len(zoho.calls("contacts.upsert"))
+    with pytest.raises(Refused, match="code 15"):
+        await carried_out("upsert_contact", view, session, party=party(), source=ACCOUNT)
+    assert len(zoho.calls("contacts.upsert")) == before + 1
