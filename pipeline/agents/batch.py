@@ -104,7 +104,8 @@ class DecideBatch:
             decided = decide(event, rules, now)
             outgoing = self._concluded(decided, partition)
         except Exception as fault:
-            log.exception("an event could not be decided", event=event.id, topic=message.topic())
+            if not isinstance(fault, PipelineError):
+                log.exception("an event could not be decided", id=event.id, topic=message.topic())
             outgoing = self._concluded(Decided(_verdict(event, Verdict.FAILED, now, str(fault))), partition)
             outgoing.append(self._letter(message, cause_of(fault), Stage.DECIDE, now))
             return outgoing

@@ -10,7 +10,7 @@ from datetime import datetime
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
 from pipeline.clock import utc
-from pipeline.errors import Undecodable
+from pipeline.errors import PipelineError, Undecodable
 from pipeline.schemas.records import Cause, DeadLetter
 
 INTERNAL = "internal"
@@ -30,6 +30,8 @@ def cause_of(fault: Exception) -> Cause:
     """A cause that an operator can group by. The text of an unforeseen error is its type and message, no values."""
     if isinstance(fault, Undecodable):
         return Cause(kind=UNDECODABLE, code=fault.code, message=str(fault))
+    if isinstance(fault, PipelineError):
+        return Cause(kind=FAILED, code=type(fault).__name__, message=str(fault))
     return Cause(kind=INTERNAL, code=type(fault).__name__, message=str(fault))
 
 

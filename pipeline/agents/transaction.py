@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 
 from pipeline.agents.outgoing import Outgoing
 from pipeline.errors import Retry
+from pipeline.failpoints import fail_point
 from pipeline.kafka.batch import Batch
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import ProducerUnusable, StaleBatch, TransactionAborted
@@ -40,13 +41,18 @@ class Transactions:
 
     def carry_out(self, batch: Batch, records: Iterable[Outgoing]) -> None:
         """Produce `records` and commit the batch's offsets. Raises one of `COMES_AGAIN`."""
+
+        def before_commit() -> None:
+            fail_point("agents.batch.produced")
+            batch.await_turn()
+
         try:
             transact(
                 self._ready(),
                 partial(_produce, records),
                 batch.offsets,
                 batch.group_metadata,
-                before_commit=batch.await_turn,
+                before_commit=before_commit,
             )
         except ProducerUnusable:
             self._producer = None
@@ -76,3 +82,4 @@ def _produce(records: Iterable[Outgoing], producer: Producer) -> None:
                 break
             except BufferError:
                 producer.poll(0.05)
+    fail_point("agents.batch.evaluated")

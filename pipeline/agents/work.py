@@ -14,6 +14,7 @@ import structlog
 
 from pipeline.agents.evaluate import Evaluator
 from pipeline.agents.transaction import COMES_AGAIN, Transactions
+from pipeline.failpoints import fail_point
 from pipeline.kafka.batch import Batch
 from pipeline.kafka.errors import StaleBatch
 
@@ -51,6 +52,7 @@ class Work:
             batch.done()
 
     def _commit(self, batch: Batch) -> None:
+        fail_point("agents.batch.received")
         if batch.stale:
             raise StaleBatch("it was taken away before it was evaluated")
         if self._doubtful:
@@ -58,6 +60,7 @@ class Work:
             self._evaluator.take_over(self._doubtful)
             self._doubtful = set()
         self._transactions.carry_out(batch, self._evaluator.evaluate(batch.messages))
+        fail_point("agents.batch.committed")
 
     def _fail(self, batch: Batch, reason: Exception) -> None:
         said = {"batch": batch.number, "records": len(batch.messages), "reason": str(reason)}

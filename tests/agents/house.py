@@ -26,7 +26,7 @@ from pipeline.schemas.topics import Topics
 from pipeline.settings import Settings
 
 CATALOGUE = Path(__file__).parents[2] / "configs" / "flows"
-ACCOUNT_FLOW = CATALOGUE / "togai-account-to-zohobooks-contact.yaml"
+FLOW = "togai-account-to-zohobooks-contact"
 TOGAI, ZOHO = "togai-main", "zoho-main"
 PATIENCE = 60.0
 
@@ -54,17 +54,16 @@ class House:
 
     def switch_on(self, link: str = "accounts", **options: Any) -> None:
         """Both connections, the shipped account flow, and a link of it."""
-        text = ACCOUNT_FLOW.read_text(encoding="utf-8")
-        flow = load_flow(text, self.apps)
+        version, text = account_flow()
         self.store.write(
             [
                 Connection(id=TOGAI, app="togai"),
                 Connection(id=ZOHO, app="zohobooks"),
-                FlowVersion(id=flow.id, version=flow.version, text=text),
+                FlowVersion(id=FLOW, version=version, text=text),
                 Link(
                     id=link,
-                    flow=flow.id,
-                    flow_version=flow.version,
+                    flow=FLOW,
+                    flow_version=version,
                     connections={"togai": TOGAI, "zohobooks": ZOHO},
                     options=options,
                 ),
@@ -124,6 +123,12 @@ class House:
             self._workers.remove(worker)
             stopping.set()
             await worker
+
+
+def account_flow() -> tuple[str, str]:
+    """Version and text of the shipped account flow."""
+    text = (CATALOGUE / f"{FLOW}.yaml").read_text(encoding="utf-8")
+    return load_flow(text, load_apps()).version, text
 
 
 def account(number: int, *, status: str = "ACTIVE", **attributes: Any) -> Event:
