@@ -13,6 +13,7 @@ from pipeline.cli import (
     demo,
     flows,
     lookup,
+    opened,
     replay,
     run,
     sandbox,
@@ -39,7 +40,21 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (demo, run, apply, connections, flows, send, lookup, replay, deadletters, topics, broker, sandbox):
+    for module in (
+        demo,
+        run,
+        apply,
+        connections,
+        flows,
+        send,
+        lookup,
+        opened,
+        replay,
+        deadletters,
+        topics,
+        broker,
+        sandbox,
+    ):
         module.register(app)
     return app
 

@@ -1,0 +1,89 @@
+"""`pipeline doubts`, `open` and `quota`: what is not done yet, and what each connection has used."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import Json
+
+if TYPE_CHECKING:
+    from pipeline.schemas.records import LedgerRow
+
+COLUMNS = ["command", "connection", "party", "action", "state", "since", "due", "attempts", "waits for", "why"]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(doubts)
+    app.command(name="open")(opened)
+    app.command()(quota)
+
+
+def doubts(json: Json = False) -> None:
+    """Calls whose answer was lost: since when, why, and when each will be settled by repeating the keyed call."""
+    _show(json, "doubt", "intent")
+
+
+def opened(
+    state: Annotated[str, typer.Option("--state", help="intent, queued, waiting, parked or doubt.")] = "",
+    json: Json = False,
+) -> None:
+    """All commands that have no result yet, and what each waits for."""
+    _show(json, *([state] if state else []))
+
+
+def quota(
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until ctrl-c.")] = False,
+    json: Json = False,
+) -> None:
+    """Calls that each connection has made, what blocks it, and its backlog by lane."""
+    import msgspec
+
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+    from pipeline.operations.opened import Opened
+
+    output = Output(json=json)
+    columns = ["connection", "window", "day", "day_calls", "blocked_until", "states", "waiting", "stopped"]
+    with installation(say=output.note) as here:
+        source = Opened(here.access, here.topics, here.codec)
+        while True:
+            rows = [msgspec.to_builtins(usage) for usage in source.usage(time.time())]
+            output.table("Quota", columns, rows)
+            if not watch:
+                return
+            time.sleep(2)
+
+
+def _show(json: bool, *states: str) -> None:
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+    from pipeline.errors import ConfigurationError
+    from pipeline.operations.opened import Opened
+    from pipeline.schemas.records import LedgerState
+
+    try:
+        asked = [LedgerState(state) for state in states]
+    except ValueError:
+        raise ConfigurationError(f"--state is one of {', '.join(LedgerState)}") from None
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        rows = Opened(here.access, here.topics, here.codec).rows(*asked)
+    output.table("Open commands", COLUMNS, [_row(row) for row in rows])
+
+
+def _row(row: "LedgerRow") -> dict[str, object]:
+    command = row.command
+    return {
+        "command": command.id,
+        "connection": command.connection,
+        "party": command.party,
+        "action": command.action,
+        "state": row.state,
+        "since": row.since,
+        "due": row.due,
+        "attempts": row.attempts,
+        "waits for": row.waits_for,
+        "why": row.reason,
+    }
