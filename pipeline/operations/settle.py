@@ -11,9 +11,8 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 
 from pipeline.errors import PipelineError
 from pipeline.kafka.clients import KafkaAccess
-from pipeline.kafka.compacted import CompactedReader
 from pipeline.kafka.errors import KafkaUnavailable
-from pipeline.operations.reader import ends_of
+from pipeline.operations.reader import Scan, ends_of, scan
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import LedgerRow, LedgerState
 from pipeline.schemas.topics import Topics
@@ -70,10 +69,9 @@ class Watchman:
         """One look. It reads the whole ledger: not for hot paths."""
         watched = (*self.topics.decided(), *self.topics.carried_out(), self.topics.ledger)
         before = ends_of(self.access, watched)
-        with CompactedReader(self.access) as reader:
-            undecided = self._left(reader, AGENTS, self.topics.decided(), before)
-            waiting = self._left(reader, SINKS, self.topics.carried_out(), before)
-            opened = self._open(reader)
+        undecided = self._left(AGENTS, self.topics.decided(), before)
+        waiting = self._left(SINKS, self.topics.carried_out(), before)
+        opened = self._open()
         return Progress(undecided, waiting, opened, moved=before != ends_of(self.access, watched))
 
     def settled(
@@ -90,7 +88,7 @@ class Watchman:
                 raise NotSettled(progress, timeout)
             time.sleep(_LOOK_EVERY)
 
-    def _left(self, reader: CompactedReader, group: str, topics: Sequence[str], ends: Ends) -> int:
+    def _left(self, group: str, topics: Sequence[str], ends: Ends) -> int:
         """Records after the committed offsets. Counted, not subtracted: transaction markers have offsets too."""
         committed = self._committed(self.topics.prefix + group)
         left = 0
@@ -101,7 +99,8 @@ class Watchman:
                 if committed.get((topic, partition), 0) < end
             }
             if start:
-                left += sum(len(rows) for rows in reader.restore(topic, start, start=start))
+                asked = Scan(topic, starts=start, ends=ends[topic])
+                left += sum(1 for _ in scan(self.access, asked))
         return left
 
     def _committed(self, group: str) -> dict[tuple[str, int], int]:
@@ -117,9 +116,7 @@ class Watchman:
             raise KafkaUnavailable(f"group {group}: {error.args[0].str()}") from None
         return {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
 
-    def _open(self, reader: CompactedReader) -> dict[str, int]:
-        rows: dict[bytes, bytes | None] = {}
-        for batch in reader.restore(self.topics.ledger):
-            rows |= {row.key() or b"": row.value() for row in batch}
+    def _open(self) -> dict[str, int]:
+        rows = {row.key(): row.value() for row in scan(self.access, Scan(self.topics.ledger))}
         states = Counter(str(self.codec.decode(LedgerRow, value).state) for value in rows.values() if value)
         return dict(states)
