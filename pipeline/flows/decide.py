@@ -81,7 +81,7 @@ def _meet(event: Event, rule: Rule, document: Document, now: datetime, commands:
             false = clauses.first_false(roots)
             return _said(rule, Verdict.NOT_MATCHED, clause=false.clause, read=dict(false.read), message=false.message)
         values = event_values(rule, event.data, document)
-        run = begin(rule, event, values)
+        run = begin(rule, event)
         command = next_command(rule, run, values, after=-1, lane=_lane(event), now=now)
     except Failed as error:
         return _said(rule, Verdict.FAILED, message=str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,8 @@ ENVELOPE: Mapping[str, Callable[[Run], str]] = {
 class LinkedAction:
     """One action of a link. `clauses` is None where the options decided already that it applies.
 
-    `last`: no later action can apply. `needs` are the event's values without which it cannot be built;
-    `envelope` and `outputs` what else its input reads.
+    `last`: no later action can apply. `needs` are the event's values without which it cannot be built, `carries` those
+    that later actions read; `envelope` and `outputs` are what else its input reads.
     """
 
     action: CompiledAction
@@ -44,6 +44,7 @@ class LinkedAction:
     clauses: Clauses | None
     build: Builder
     needs: tuple[str, ...]
+    carries: tuple[str, ...]
     envelope: tuple[tuple[str, Callable[[Run], str]], ...]
     outputs: tuple[tuple[str, Getter], ...]
 
@@ -52,8 +53,7 @@ class LinkedAction:
 class CompiledLink:
     """A flow with its link. `data` and `document` are getters, by reference text, of all that any action reads.
 
-    `carried` names the values that later actions read: a run takes them along. `needs` are those without which the
-    run would stop half-way: they are asked for before anything is done.
+    `needs` are the values without which a run would stop half-way: they are asked for before anything is done.
     """
 
     id: str
@@ -63,7 +63,6 @@ class CompiledLink:
     actions: tuple[LinkedAction, ...]
     data: tuple[tuple[str, Getter], ...]
     document: tuple[tuple[str, Getter], ...]
-    carried: tuple[str, ...]
     needs: tuple[str, ...]
 
 
@@ -76,7 +75,9 @@ def link_flow(flow: CompiledFlow, link: Link, connections: Mapping[str, Connecti
         raise ConfigurationError(f"link {link.id!r} of flow {flow.id!r}: {error}") from None
     source = named[flow.app.name]
     applying = [action for action in flow.actions if not action.clauses.constant or _applies(action, options)]
-    actions = tuple(_linked(action, named, source, options, last=action is applying[-1]) for action in applying)
+    actions = tuple(
+        _linked(action, named, source, options, applying[place:]) for place, action in enumerate(applying, start=1)
+    )
     read = {reference.text: reference for action in applying for reference in _from_event(action)}
     return CompiledLink(
         id=link.id,
@@ -86,7 +87,6 @@ def link_flow(flow: CompiledFlow, link: Link, connections: Mapping[str, Connecti
         actions=actions,
         data=tuple((text, getter(one.path[1:])) for text, one in read.items() if one.root == "trigger"),
         document=tuple((text, getter(one.path)) for text, one in read.items() if one.root == "document"),
-        carried=_texts(applying[1:]),
         needs=tuple(dict.fromkeys(text for action in actions if action.clauses is None for text in action.needs)),
     )
 
@@ -112,7 +112,11 @@ def _applies(action: CompiledAction, options: Mapping[str, Any]) -> bool:
 
 
 def _linked(
-    action: CompiledAction, named: Mapping[str, str], source: str, options: Mapping[str, Any], *, last: bool
+    action: CompiledAction,
+    named: Mapping[str, str],
+    source: str,
+    options: Mapping[str, Any],
+    later: Sequence[CompiledAction],
 ) -> LinkedAction:
     template = fold(action.template, {f"options.{name}": value for name, value in options.items()})
     read = {reference.text: reference for reference in references(template)}
@@ -121,10 +125,11 @@ def _linked(
         action=action,
         connection=connection,
         scope=mapping_scope(source, connection if connection != source else _other(named, source)),
-        last=last,
+        last=not later,
         clauses=None if action.clauses.constant else action.clauses,
         build=builder(template),
         needs=tuple(text for text, one in read.items() if one.from_event and not one.optional),
+        carries=tuple(dict.fromkeys(reference.text for action in later for reference in _from_event(action))),
         envelope=tuple((text, ENVELOPE[text]) for text in read if text in ENVELOPE),
         outputs=tuple((text, getter(one.path)) for text, one in read.items() if one.root == "steps"),
     )
@@ -143,7 +148,3 @@ def _from_event(action: CompiledAction) -> list[Reference]:
         if read.root == "data"
     ]
     return [*(reference for reference in references(action.template) if reference.from_event), *asked]
-
-
-def _texts(actions: list[CompiledAction]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(reference.text for action in actions for reference in _from_event(action)))

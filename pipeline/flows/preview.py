@@ -87,7 +87,7 @@ def preview(link: CompiledLink, event: Event, apps: Mapping[str, App], views: Ma
         values = event_values(link, event.data, Document(event, apps))
     except Failed as error:
         return Preview(made.link, made.flow, made.flow_version, Verdict.FAILED, outcomes, message=str(error))
-    walk = _Walk(link, begin(link, event, values), values, views)
+    walk = _Walk(link, begin(link, event), values, views)
     actions = tuple(walk.action(action) for action in link.flow.actions)
     return Preview(made.link, made.flow, made.flow_version, Verdict.MATCHED, outcomes, actions)
 

@@ -46,10 +46,10 @@ class RuleSet:
         self.apps = apps
         self.connections: Mapping[str, Connection] = {connection.id: connection for connection in connections}
         self.links: Mapping[str, Link] = {link.id: link for link in links}
-        self._texts = {(flow.id, flow.version): flow for flow in flows}
+        self.flows: Mapping[tuple[str, str], FlowVersion] = {(flow.id, flow.version): flow for flow in flows}
         self._compiled: dict[tuple[str, str], CompiledFlow] = {}
         if previous is not None and previous.apps is apps:
-            self._compiled = {key: flow for key, flow in previous._compiled.items() if key in self._texts}
+            self._compiled = {key: flow for key, flow in previous._compiled.items() if key in self.flows}
         self._linked: dict[tuple[str, str], CompiledLink] = {}
         self._index: dict[tuple[str, str], list[Rule]] = {}
         self.faults: dict[str, str] = {}
@@ -74,18 +74,15 @@ class RuleSet:
                 raise ConfigurationError(
                     f"link {link!r} of flow {flow!r} is gone: apply it again, then replay the event"
                 )
-            found = link_flow(self._flow(flow, version), record, self.connections)
+            found = link_flow(self.flow(flow, version), record, self.connections)
             self._linked[link, version] = found
         return found
 
     def flow(self, id_: str, version: str) -> CompiledFlow:
         """Raises `ConfigurationError` where that version is gone or does not compile any more."""
-        return self._flow(id_, version)
-
-    def _flow(self, id_: str, version: str) -> CompiledFlow:
         key = (id_, version)
         if key not in self._compiled:
-            record = self._texts.get(key)
+            record = self.flows.get(key)
             if record is None:
                 raise ConfigurationError(
                     f"version {version} of flow {id_!r} is gone: apply it again, then replay the event"
@@ -104,7 +101,7 @@ class RuleSet:
 
     def _break(self, link: Link, message: str) -> None:
         """Put a broken link where its events are looked for, as far as its flow still says which they are."""
-        record = self._texts.get((link.flow, link.flow_version))
+        record = self.flows.get((link.flow, link.flow_version))
         trigger = _trigger(record.text) if record else None
         if trigger is None:
             return

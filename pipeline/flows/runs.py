@@ -43,8 +43,8 @@ class Document:
         return self._value
 
 
-def begin(link: CompiledLink, event: Event, values: Mapping[str, Any]) -> Run:
-    """The run of `event` through `link`; it takes along what later actions read."""
+def begin(link: CompiledLink, event: Event) -> Run:
+    """The run of `event` through `link`, before its first action."""
     return Run(
         id=derive_id(event.id, link.id, event.replay),
         link=link.id,
@@ -58,7 +58,6 @@ def begin(link: CompiledLink, event: Event, values: Mapping[str, Any]) -> Run:
         sourceversion=event.sourceversion,
         replay=event.replay,
         traceparent=event.traceparent,
-        trigger={text: values[text] for text in link.carried if text in values},
     )
 
 
@@ -97,7 +96,7 @@ def next_command(
                 action=action.name,
                 party=run.party,
                 input=action_input(linked, run, values),
-                run=run,
+                run=_carrying(run, linked, values),
                 step=action.id,
                 index=action.index,
                 last=linked.last,
@@ -106,6 +105,13 @@ def next_command(
                 created=now,
             )
     return None
+
+
+def _carrying(run: Run, linked: LinkedAction, values: Mapping[str, Any]) -> Run:
+    """The run with what the actions after this one read of the event, and no more."""
+    if not linked.carries and not run.trigger:
+        return run
+    return msgspec.structs.replace(run, trigger={text: values[text] for text in linked.carries if text in values})
 
 
 def action_input(linked: LinkedAction, run: Run, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,6 @@ _COMMON: Config = {
 _PRODUCER: Config = {
     "acks": "all",
     "enable.idempotence": True,
-    # The Java clients' rule, so that a key has one partition whoever produces it.
-    "partitioner": "murmur2_random",
     "compression.type": "lz4",
     # The partitioner of the Java clients, so that a key has the same partition whoever produces it.
     "partitioner": "murmur2_random",

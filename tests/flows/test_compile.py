@@ -47,7 +47,12 @@ def place(text: str, word: str) -> str:
         ("${options.missing}", "${options.misssing}", "${options.misssing}", "did you mean 'missing'?"),
         ("${options.missing}", "${options.send}", "${options.send}", "must be text, and options.send is true or false"),
         ("${options.missing}", "maybe", "maybe", "invalid enum value 'maybe'"),
-        ("[create, skip]", "[create, park, skip]", "${options.missing}", "may be 'park', which this input does not take"),
+        (
+            "[create, skip]",
+            "[create, park, skip]",
+            "${options.missing}",
+            "may be 'park', which this input does not take",
+        ),
         ("${steps.contact.contact_id}", "${steps.booking.x}", "${steps.booking", "'booking' is this action"),
         ("${steps.contact.contact_id}", "${steps.label.x}", "${steps.label", "'label' is a later action"),
         ("${steps.contact.contact_id}", "${steps.nobody.x}", "${steps.nobody", "there is no 'nobody'"),
@@ -59,13 +64,28 @@ def place(text: str, word: str) -> str:
         ("${trigger.data.total}", "${trigger.data.paid}", "${trigger.data.paid}", "must be a number, and"),
         ("${trigger.data.total}", "about ${trigger.data.total}", "about", "a reference inside a text gives text"),
         ("${trigger.data.total}", "${trigger.data.lines}", "${trigger.data.lines}", "must be a number, and"),
-        ("party: ${document}", "party: ${document.name}", "${document.name}", "must be a Party, and document.name is text"),
+        (
+            "party: ${document}",
+            "party: ${document.name}",
+            "${document.name}",
+            "must be a Party, and document.name is text",
+        ),
         ("party: ${document}", "party: ${document.nme}", "${document.nme}", "did you mean 'name'?"),
         ("party: ${document}", "party: [a]", "[a]", "must be a Party, not a list"),
-        ("      missing: ${opt", "      mising: ${opt", "mising: ", "there is no input 'mising'; did you mean 'missing'?"),
+        (
+            "      missing: ${opt",
+            "      mising: ${opt",
+            "mising: ",
+            "there is no input 'mising'; did you mean 'missing'?",
+        ),
         ("      amount: ${trigger.data.total}\n", "", "input:\n      contact_id", "needs 'amount'"),
         ('type: "${document.type}", ', "", "source: ", "needs 'type'"),
-        ("{type: boolean, default: false}", "{type: boolean, default: 'x'}", "'x'}", "the default must be true or false, not 'x'"),
+        (
+            "{type: boolean, default: false}",
+            "{type: boolean, default: 'x'}",
+            "'x'}",
+            "the default must be true or false, not 'x'",
+        ),
         ("default: create", "default: crate", "crate", "must be one of create, skip, not 'crate'"),
         ("{type: string, ", "{type: string, choices: [a], ", "[a]", "only a choice has choices, not a string"),
         ("choices: [create, skip], default: create", "default: create", "choice, default", "a choice needs 'choices'"),
@@ -105,7 +125,12 @@ def test_all_faults_are_said_at_once_in_the_order_of_the_file() -> None:
         .replace("${steps.contact.contact_id}", "${steps.label.x}")
     )
     found = faults(text)
-    assert [fault.split(": ")[1][:12] for fault in found] == ["unknown key ", "data.totl", "options.miss", "steps.label."]
+    assert [fault.split(": ")[1][:12] for fault in found] == [
+        "unknown key ",
+        "data.totl",
+        "options.miss",
+        "steps.label.",
+    ]
 
 
 def test_a_clause_over_several_lines_is_faulted_on_its_own_line() -> None:

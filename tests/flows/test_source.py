@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.flows.source import FlowFaults, Source
 
-WORDS = st.text(st.sampled_from("ab\"'\\ =&|()#:.€\n"), min_size=1, max_size=60).filter(lambda text: text.strip() == text)
+WORDS = st.text(st.sampled_from("ab\"'\\ =&|()#:.€\n"), min_size=1, max_size=60).filter(
+    lambda text: text.strip() == text
+)
 
 
 @given(value=WORDS, style=st.sampled_from([None, "'", '"', "|", ">"]), width=st.sampled_from([20, 1000]))

@@ -182,7 +182,7 @@ CONNECTIONS = (Connection(id="shop-1", app="togai"), Connection(id="book-1", app
 
 def ruleset(*texts: str, options: Mapping[str, Any] | None = None, **changes: Any) -> RuleSet:
     """Rules with one link a flow, called ``link-<n>``."""
-    apps = toy_apps()
+    apps = changes.get("apps") or toy_apps()
     flows, links = [], []
     for number, text in enumerate(texts, start=1):
         flow = load_flow(text, apps)
@@ -192,11 +192,13 @@ def ruleset(*texts: str, options: Mapping[str, Any] | None = None, **changes: An
                 id=f"link-{number}",
                 flow=flow.id,
                 flow_version=flow.version,
-                connections={"togai": "shop-1", "book": "book-1"},
+                connections={"togai": "shop-1", "book": "book-1"} if "app: book" in text else {"togai": "shop-1"},
                 options=dict(options or {}),
             )
         )
-    return RuleSet(apps, CONNECTIONS, changes.get("flows", flows), changes.get("links", links))
+    return RuleSet(
+        apps, changes.get("connections", CONNECTIONS), changes.get("flows", flows), changes.get("links", links)
+    )
 
 
 def order(**changes: Any) -> Event:
