@@ -14,7 +14,7 @@ import structlog
 from confluent_kafka import Message
 
 from pipeline.agents.dedupe import Dedupe, had_effect, identity
-from pipeline.agents.incidents import FAILED, Stage, cause_of, dead_letter, headers_of
+from pipeline.agents.incidents import FAILED, Stage, cause_of, dead_letter
 from pipeline.agents.outgoing import ANY_PARTITION, Headers, Outgoing
 from pipeline.apps.base import App
 from pipeline.apps.incoming import complete
@@ -22,6 +22,7 @@ from pipeline.clock import Clock, utc
 from pipeline.errors import PipelineError, Retry, Undecodable
 from pipeline.flows.decide import Decided, advance, decide
 from pipeline.flows.rules import RuleSet
+from pipeline.kafka.messages import headers_of
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.records import Cause, Command, Decision, Lane, Step, Verdict

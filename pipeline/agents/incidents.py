@@ -11,6 +11,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
 from pipeline.clock import utc
 from pipeline.errors import PipelineError, Undecodable
+from pipeline.kafka.messages import headers_of
 from pipeline.schemas.records import Cause, DeadLetter
 
 INTERNAL = "internal"
@@ -45,20 +46,11 @@ def dead_letter(message: Message, cause: Cause, *, stage: str, seen: datetime) -
         timestamp=None if when[0] == TIMESTAMP_NOT_AVAILABLE else utc(when[1] / 1000),
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        headers=headers_of(message) or [],
+        headers=headers_of(message),
         cause=cause,
         stage=stage,
         seen=seen,
     )
-
-
-def headers_of(message: Message) -> list[tuple[str, bytes | None]] | None:
-    """In order and with repeats, as Kafka has them."""
-    found = message.headers()
-    if not found:
-        return None
-    pairs = found.items() if isinstance(found, dict) else found
-    return [(name, _bytes(value)) for name, value in pairs]
 
 
 def _number(value: int | None) -> int:

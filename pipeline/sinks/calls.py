@@ -81,6 +81,7 @@ class _Line:
     session: Session
     transports: tuple[HttpTransport, ...]
     slots: asyncio.Semaphore
+    in_flight: int
 
 
 class Caller:
@@ -93,6 +94,7 @@ class Caller:
         self._now = now
         self._lines: dict[OwnerState, _Line] = {}
         self._tasks: dict[asyncio.Task[None], Owner] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def start(self, starts: list[Start]) -> None:
         """Called on the loop, after the commit of their intents."""
@@ -110,7 +112,7 @@ class Caller:
     async def close(self) -> None:
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._closing, return_exceptions=True)
         for line in self._lines.values():
             await _hang_up(line)
         self._lines.clear()
@@ -144,7 +146,8 @@ class Caller:
         state = owner.state
         line = self._lines.get(state)
         if line is not None and line.connection is not state.connection:
-            await _hang_up(line)
+            self._closing.add(closing := asyncio.ensure_future(_hang_up_when_idle(line)))
+            closing.add_done_callback(self._closing.discard)
             line = None
         if line is None:
             line = self._lines[state] = self._open(owner.app, state)
@@ -166,7 +169,14 @@ class Caller:
             tokens=state,
             now=self._now,
         )
-        return _Line(state.connection, session, (api, auth), asyncio.Semaphore(in_flight))
+        return _Line(state.connection, session, (api, auth), asyncio.Semaphore(in_flight), in_flight)
+
+
+async def _hang_up_when_idle(line: _Line) -> None:
+    """The calls under way end on the session that they began with."""
+    for _ in range(line.in_flight):
+        await line.slots.acquire()
+    await _hang_up(line)
 
 
 async def _hang_up(line: _Line) -> None:

@@ -31,6 +31,7 @@ class Entry:
     attempts: int = 0
     calls: int = 0
     doubted: bool = False
+    redrive: int = 0
     call: Call | None = None
     stamp: float = 0.0
     reserved: int = 0
@@ -57,6 +58,7 @@ class Entry:
             attempts=self.attempts,
             calls=self.calls,
             doubted=self.doubted,
+            redrive=self.redrive,
         )
 
 
@@ -79,4 +81,5 @@ def restored(row: LedgerRow, now: float) -> Entry:
         attempts=row.attempts,
         calls=row.calls,
         doubted=row.doubted,
+        redrive=row.redrive,
     )

@@ -33,6 +33,7 @@ from pipeline.sinks.tick import Start, Tick
 log = structlog.get_logger(__name__)
 
 CHECK_CALLS = 8
+SHORT_WINDOW = 10.0
 DEFECTS = 3
 """Attempts after which an unforeseen exception of an action refuses its command."""
 
@@ -100,19 +101,24 @@ class Owner:
 
     @property
     def window(self) -> int:
-        """How many calls may be armed: a few more than may be in flight where no short quota window forbids it."""
+        """How many calls may be armed: more than may be in flight, so that a slot that falls free is filled at once.
+
+        Calls are counted when they are armed. Where a quota window is short, one that waits for its slot would be sent
+        in another window than it was counted in: there, no more are armed than can start.
+        """
         limiter = self.state.limiter
-        return limiter.in_flight_limit * (1 if limiter.quota.windows else 2)
+        short = any(seconds < SHORT_WINDOW for _, seconds in limiter.quota.windows)
+        return limiter.in_flight_limit * (1 if short else 2)
 
     def wants(self) -> bool:
         """Whether taking another command would let it start soon."""
         return self.parties.ready + self.armed < self.window
 
-    def add(self, command: Command, topic: str, offset: int, now: float) -> None:
+    def add(self, entry: Entry) -> None:
         """A command was taken from its topic. One that is open already will have its one result anyway."""
+        command = entry.command
         if command.id in self._known:
             return
-        entry = Entry(command=command, topic=topic, offset=offset, taken=now)
         self._known.add(command.id)
         self._fresh.append(entry)
         if self.parties.add(entry):

@@ -10,8 +10,9 @@ from confluent_kafka import Message
 
 from pipeline.apps.base import App
 from pipeline.errors import Undecodable
+from pipeline.kafka.messages import headers_of
 from pipeline.schemas.codec import Codec
-from pipeline.schemas.records import Cause, Command, Connection, ConnectionState, DeadLetter
+from pipeline.schemas.records import Cause, Command, Connection, ConnectionState, DeadLetter, redrive_rounds
 from pipeline.sinks import records
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.owner import Owner, Shared
@@ -33,13 +34,15 @@ class Arrived:
     topic: str
     offset: int
     command: Command | None
+    redrive: int = 0
     letter: DeadLetter | None = None
 
 
 def arrive(codec: Codec, topic: str, partition: int, offset: int, message: Message) -> Arrived:
     """Decode one message. What cannot be decoded becomes a dead letter and stops nothing."""
+    headers = headers_of(message)
     try:
-        return Arrived(topic, offset, codec.decode(Command, message.value() or b""))
+        return Arrived(topic, offset, codec.decode(Command, message.value() or b""), redrive_rounds(headers))
     except Undecodable as error:
         letter = DeadLetter(
             topic=topic,
@@ -47,11 +50,11 @@ def arrive(codec: Codec, topic: str, partition: int, offset: int, message: Messa
             offset=offset,
             key=message.key(),
             value=message.value(),
-            headers=list(message.headers() or ()),
+            headers=headers,
             cause=Cause(kind="undecodable", code=error.code, message=str(error)),
             stage="sink",
         )
-        return Arrived(topic, offset, None, letter)
+        return Arrived(topic, offset, None, letter=letter)
 
 
 class Partition:
@@ -147,7 +150,7 @@ class Partition:
             return self._unknown(arrived, command, tick)
         self._unknown_since = 0.0
         if owner.wants() or (self._crowded and len(owner.parties) < OPEN_COMMANDS):
-            owner.add(command, arrived.topic, arrived.offset, now)
+            owner.add(Entry(command, arrived.topic, arrived.offset, taken=now, redrive=arrived.redrive))
             return True
         return False
 
@@ -156,7 +159,7 @@ class Partition:
         self._unknown_since = self._unknown_since or tick.now
         if tick.now - self._unknown_since < UNKNOWN_SECONDS and command.connection not in self._connections:
             return False
-        entry = Entry(command=command, topic=arrived.topic, offset=arrived.offset, taken=tick.now)
+        entry = Entry(command, arrived.topic, arrived.offset, taken=tick.now, redrive=arrived.redrive)
         ending = records.refused(
             "unknown",
             "connection",

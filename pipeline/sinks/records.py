@@ -12,6 +12,7 @@ from pipeline.apps.base import Applied, Pair
 from pipeline.clock import utc
 from pipeline.schemas.envelope import Event, event_id
 from pipeline.schemas.records import (
+    REDRIVE,
     Cause,
     Command,
     DeadLetter,
@@ -80,7 +81,7 @@ def result(entry: Entry, ending: Ending, now: float) -> Result:
         status=ending.status,
         operation=ending.operation,
         object=ending.object,
-        output=dict(ending.output),
+        output={} if command.emit else dict(ending.output),
         cause=ending.cause,
         warnings=list(ending.warnings),
         attempts=entry.attempts,
@@ -88,6 +89,7 @@ def result(entry: Entry, ending: Ending, now: float) -> Result:
         settled=ending.settled,
         lane=command.lane,
         replay=run.replay,
+        redrive=entry.redrive,
         traceparent=run.traceparent,
         started=utc(entry.started or now),
         ended=utc(now),
@@ -143,6 +145,7 @@ def dead_letter(entry: Entry, cause: Cause, partition: int, value: bytes, now: f
         offset=entry.offset,
         key=entry.command.connection.encode(),
         value=value,
+        headers=[(REDRIVE, str(entry.redrive).encode())] if entry.redrive else [],
         cause=cause,
         attempts=entry.attempts,
         command=entry.command.id,

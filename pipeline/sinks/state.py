@@ -38,9 +38,13 @@ class OwnerState:
         self.configure(connection)
 
     def configure(self, connection: Connection) -> None:
-        """Take over what `control` says now. Other credentials start anew: running, unchecked, without a token."""
+        """Take over what `control` says now: whoever wrote it has looked at the connection, so it runs again.
+
+        Other credentials start anew, unchecked and without a token.
+        """
         credentials = credentials_hash(connection)
-        fresh = credentials != getattr(self, "credentials", credentials)
+        known = getattr(self, "credentials", credentials)
+        fresh = credentials != known
         self.credentials = credentials
         self.connection = connection
         self.settings = connection.settings
@@ -48,9 +52,11 @@ class OwnerState:
         self.limiter = Limiter(self._app.quota(connection.settings))
         self.counted = bool(self.limiter.quota.windows) or self.limiter.quota.day is not None
         self.quiet_period = self._app.quiet_period(connection.settings)
+        self.stopped = ""
+        self._recheck_at = 0.0
+        self.dirty = True
         if fresh:
-            self._token, self.profile, self.stopped, self._checked_at, self._recheck_at = None, None, "", 0.0, 0.0
-            self.dirty = True
+            self._token, self.profile, self._checked_at = None, None, 0.0
 
     def restore(self, state: ConnectionState) -> None:
         """Go on from the predecessor's row."""

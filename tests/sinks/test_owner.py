@@ -10,7 +10,7 @@ import msgspec
 from pipeline.apps.base import Applied, Pair, Quota
 from pipeline.errors import InDoubt, Refused, Retry, Stopped, Wait
 from pipeline.schemas.records import Lane, LedgerRow, LedgerState, Result, Status
-from pipeline.sinks.entry import restored
+from pipeline.sinks.entry import Entry, restored
 from pipeline.sinks.owner import NotStarted, Outcome, Owner
 from pipeline.sinks.tick import Start, Tick
 from tests.sinks.toy import TOPICS, applied, command, owner, ref, thing
@@ -55,7 +55,7 @@ def started(tick: Tick) -> list[str]:
 
 def test_no_call_starts_without_its_intent_in_the_same_tick() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     tick = advance(each)
     assert started(tick) == ["a"]
     assert rows(tick) == {"a": LedgerState.INTENT}
@@ -64,7 +64,7 @@ def test_no_call_starts_without_its_intent_in_the_same_tick() -> None:
 def test_an_intent_holds_the_whole_command() -> None:
     each = owner()
     given = command("a")
-    each.add(given, "t", 7, T0)
+    each.add(Entry(given, "t", 7, T0))
     row = msgspec.json.decode(
         next(out.value or b"" for out in advance(each).outs if out.topic == TOPICS.ledger), type=LedgerRow
     )
@@ -75,8 +75,8 @@ def test_an_intent_holds_the_whole_command() -> None:
 def test_one_party_has_one_open_call_and_keeps_its_order() -> None:
     each = owner()
     for number, id_ in enumerate("abc"):
-        each.add(command(id_, value=id_), "t", number, T0)
-    each.add(command("x", party="q"), "t", 3, T0)
+        each.add(Entry(command(id_, value=id_), "t", number, T0))
+    each.add(Entry(command("x", party="q"), "t", 3, T0))
     tick = advance(each)
     assert started(tick) == ["a", "x"]
     assert rows(tick)["b"] is LedgerState.QUEUED
@@ -87,7 +87,7 @@ def test_one_party_has_one_open_call_and_keeps_its_order() -> None:
 
 def test_a_command_that_succeeded_ends_in_one_result_with_both_mapping_rows_and_a_tombstone() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     tick = ok(each, advance(each).starts[0])
     (result,) = results(tick)
     assert (result.status, result.operation, result.settled, result.calls) == (Status.SUCCEEDED, "created", "answer", 1)
@@ -101,9 +101,9 @@ def test_a_command_that_succeeded_ends_in_one_result_with_both_mapping_rows_and_
 
 def test_what_is_unchanged_makes_no_call() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     ok(each, advance(each).starts[0])
-    each.add(command("b"), "t", 1, T0)
+    each.add(Entry(command("b"), "t", 1, T0))
     tick = advance(each)
     assert started(tick) == []
     assert [result.status for result in results(tick)] == [Status.UNCHANGED]
@@ -111,7 +111,7 @@ def test_what_is_unchanged_makes_no_call() -> None:
 
 def test_a_lost_answer_is_in_doubt_until_the_quiet_period_has_passed() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     tick = answer(each, advance(each).starts[0], None, InDoubt("lost"))
     assert rows(tick) == {"a": LedgerState.DOUBT}
     assert started(advance(each, 9.9)) == []
@@ -125,7 +125,7 @@ def test_a_restored_intent_is_in_doubt_and_its_party_waits_behind_it() -> None:
     each = owner()
     row = LedgerRow(state=LedgerState.INTENT, command=command("a"), topic="t", offset=0)
     each.restore([restored(row, T0)], T0)
-    each.add(command("b", value="w"), "t", 1, T0)
+    each.add(Entry(command("b", value="w"), "t", 1, T0))
     assert started(advance(each, 1)) == []
     again = advance(each, 10.1)
     assert started(again) == ["a"]
@@ -134,30 +134,30 @@ def test_a_restored_intent_is_in_doubt_and_its_party_waits_behind_it() -> None:
 
 def test_a_retry_waits_for_its_back_off_and_holds_its_party_only() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
-    each.add(command("b", value="w"), "t", 1, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
+    each.add(Entry(command("b", value="w"), "t", 1, T0))
     tick = answer(each, advance(each).starts[0], None, Retry("503"))
     assert rows(tick)["a"] is LedgerState.WAITING
-    each.add(command("x", party="q"), "t", 2, T0)
+    each.add(Entry(command("x", party="q"), "t", 2, T0))
     assert started(advance(each, 0.1)) == ["x"]
     assert started(advance(each, 5)) == ["a"]
 
 
 def test_a_blocked_connection_starts_nothing_before_its_time() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
-    each.add(command("x", party="q"), "t", 1, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
+    each.add(Entry(command("x", party="q"), "t", 1, T0))
     first, second = advance(each).starts
     answer(each, first, None, Wait("44", delay=timedelta(seconds=60)))
     ok(each, second)
-    each.add(command("y", party="r"), "t", 2, T0)
+    each.add(Entry(command("y", party="r"), "t", 2, T0))
     assert started(advance(each, 59)) == []
     assert sorted(started(advance(each, 61))) == ["a", "y"]
 
 
 def test_one_call_too_many_in_flight_lowers_the_calls_in_flight_until_one_succeeds() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     answer(each, advance(each).starts[0], None, Wait("1070", delay=timedelta(seconds=1), scope="call"))
     assert each.state.limiter.in_flight_limit == 4
     ok(each, advance(each, 2).starts[0], at=2)
@@ -166,8 +166,8 @@ def test_one_call_too_many_in_flight_lowers_the_calls_in_flight_until_one_succee
 
 def test_a_refusal_ends_in_a_result_and_a_dead_letter_with_the_cause_and_the_next_of_the_party_goes_on() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
-    each.add(command("b", value="w"), "t", 1, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
+    each.add(Entry(command("b", value="w"), "t", 1, T0))
     tick = answer(each, advance(each).starts[0], None, Refused("name exists", code="3062", cause="conflict"))
     (result,) = results(tick)
     assert result.cause is not None
@@ -178,7 +178,7 @@ def test_a_refusal_ends_in_a_result_and_a_dead_letter_with_the_cause_and_the_nex
 
 def test_a_plan_that_refuses_makes_no_call() -> None:
     each = owner()
-    each.add(command("a", value="bad"), "t", 0, T0)
+    each.add(Entry(command("a", value="bad"), "t", 0, T0))
     tick = advance(each)
     assert started(tick) == []
     assert [result.status for result in results(tick)] == [Status.REFUSED]
@@ -186,9 +186,9 @@ def test_a_plan_that_refuses_makes_no_call() -> None:
 
 def test_an_unknown_action_and_a_wrong_input_are_refused_and_stop_nothing() -> None:
     each = owner()
-    each.add(command("a", action="fly"), "t", 0, T0)
-    each.add(msgspec.structs.replace(command("b", party="q"), input={}), "t", 1, T0)
-    each.add(command("x", party="r"), "t", 2, T0)
+    each.add(Entry(command("a", action="fly"), "t", 0, T0))
+    each.add(Entry(msgspec.structs.replace(command("b", party="q"), input={}), "t", 1, T0))
+    each.add(Entry(command("x", party="r"), "t", 2, T0))
     tick = advance(each)
     assert [result.cause.kind for result in results(tick) if result.cause] == ["unknown", "invalid"]
     assert started(tick) == ["x"]
@@ -196,7 +196,7 @@ def test_an_unknown_action_and_a_wrong_input_are_refused_and_stop_nothing() -> N
 
 def test_a_stopped_connection_keeps_its_commands_and_goes_on_when_it_is_mended() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     tick = answer(each, advance(each).starts[0], None, Stopped("the refresh token is dead"))
     assert rows(tick) == {"a": LedgerState.QUEUED}
     assert results(tick) == []
@@ -212,7 +212,7 @@ def test_a_clash_with_an_existing_pair_is_refused_and_nothing_is_overwritten() -
     each = owner()
     table = each.shared.mappings
     table.put("c+src", Pair(ref("other"), thing("1")))
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     (result,) = results(ok(each, advance(each).starts[0], id_="1"))
     assert result.cause is not None
     assert result.cause.code == "mapping_clash"
@@ -223,11 +223,11 @@ def test_a_clash_with_an_existing_pair_is_refused_and_nothing_is_overwritten() -
 
 def test_a_parked_command_waits_for_its_mapping_and_what_makes_it_may_pass() -> None:
     each = owner()
-    each.add(command("need", action="need"), "t", 0, T0)
+    each.add(Entry(command("need", action="need"), "t", 0, T0))
     tick = advance(each)
     assert rows(tick) == {"need": LedgerState.PARKED}
-    each.add(command("second", action="need"), "t", 1, T0)
-    each.add(command("make"), "t", 2, T0)
+    each.add(Entry(command("second", action="need"), "t", 1, T0))
+    each.add(Entry(command("make"), "t", 2, T0))
     tick = advance(each)
     assert started(tick) == ["make"]
     done = ok(each, tick.starts[0])
@@ -238,7 +238,7 @@ def test_a_parked_command_waits_for_its_mapping_and_what_makes_it_may_pass() -> 
 
 def test_a_mapping_made_elsewhere_releases_a_parked_command() -> None:
     each = owner()
-    each.add(command("need", action="need"), "t", 0, T0)
+    each.add(Entry(command("need", action="need"), "t", 0, T0))
     advance(each)
     each.shared.mappings.put("c+src", Pair(ref("p"), thing("9")))
     each.release("c+src/source/account/p")
@@ -259,10 +259,10 @@ def test_a_parked_command_that_is_restored_goes_on_when_its_mapping_came_meanwhi
 
 def test_live_commands_start_before_bulk_ones_and_lift_a_bulk_head_of_their_own_party() -> None:
     each = owner(Quota(windows=((1, 60.0),), day=None, in_flight=5))
-    each.add(command("bulk-1", party="a", lane=Lane.BULK), "t.bulk", 0, T0)
-    each.add(command("bulk-2", party="b", lane=Lane.BULK), "t.bulk", 1, T0)
-    each.add(command("live-b", party="b", value="w"), "t", 0, T0)
-    each.add(command("live-c", party="c"), "t", 1, T0)
+    each.add(Entry(command("bulk-1", party="a", lane=Lane.BULK), "t.bulk", 0, T0))
+    each.add(Entry(command("bulk-2", party="b", lane=Lane.BULK), "t.bulk", 1, T0))
+    each.add(Entry(command("live-b", party="b", value="w"), "t", 0, T0))
+    each.add(Entry(command("live-c", party="c"), "t", 1, T0))
     order = []
     for minute in range(4):
         tick = advance(each, minute * 61)
@@ -273,8 +273,8 @@ def test_live_commands_start_before_bulk_ones_and_lift_a_bulk_head_of_their_own_
 
 def test_a_command_that_is_open_already_is_not_taken_twice() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
-    each.add(command("a"), "t", 1, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
+    each.add(Entry(command("a"), "t", 1, T0))
     tick = advance(each)
     assert started(tick) == ["a"]
     assert started(ok(each, tick.starts[0])) == []
@@ -282,14 +282,14 @@ def test_a_command_that_is_open_already_is_not_taken_twice() -> None:
 
 def test_a_call_handed_back_unstarted_starts_again_under_its_intent() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     tick = answer(each, advance(each).starts[0], None, NotStarted())
     assert started(tick) == ["a"]
 
 
 def test_a_closing_owner_starts_nothing_and_leaves_the_unstarted_queued_in_the_ledger() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     (start,) = advance(each).starts
     each.closing = True
     tick = Tick(T0)
@@ -302,7 +302,7 @@ def test_a_closing_owner_starts_nothing_and_leaves_the_unstarted_queued_in_the_l
 
 def test_a_connection_is_checked_before_its_first_call() -> None:
     each = owner(checked=False)
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     tick = advance(each)
     assert [start.entry for start in tick.starts] == [None]
     each.settle(Outcome(tick.starts[0], {"currency": "USD"}, None, 3), Tick(T0))
@@ -311,7 +311,7 @@ def test_a_connection_is_checked_before_its_first_call() -> None:
 
 def test_an_action_that_raises_something_unforeseen_is_refused_in_the_end_and_never_blocks_its_party_for_good() -> None:
     each = owner()
-    each.add(command("a"), "t", 0, T0)
+    each.add(Entry(command("a"), "t", 0, T0))
     at, found = 0.0, []
     for _ in range(5):
         tick = advance(each, at)
