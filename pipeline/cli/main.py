@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import cast
 
 import typer
 
@@ -22,6 +23,9 @@ from pipeline.cli import (
 )
 from pipeline.cli.exits import EPILOG, Exit
 from pipeline.errors import ConfigurationError, PipelineError
+
+UsageError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
+"""Base of click's errors. Newer versions of typer bring a click of their own, so it is named through typer."""
 
 HELP = """Keeps Togai and Zoho Books in step through Kafka.
 
@@ -61,18 +65,14 @@ def build() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code (see `exits`)."""
-    import click
-
     try:
         code = build()(args=arguments, prog_name="pipeline", standalone_mode=False)
         return int(code or 0)
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except click.ClickException as error:
+    except UsageError as error:
         error.show()
         return Exit.MISTAKE
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
     except PipelineError as error:
         return _say(error)
     except BrokenPipeError:
