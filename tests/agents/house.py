@@ -70,6 +70,10 @@ class House:
             ]
         )
 
+    def slow(self) -> None:
+        """Workers take a few events at a time, so that there is a middle in which something can happen."""
+        self.settings = self.settings.model_copy(update={"batch_size": 5})
+
     # --- in -------------------------------------------------------------------------------------------------------
 
     def send(self, events: Iterable[Event]) -> None:
