@@ -13,6 +13,7 @@ from pipeline.apps.base import App, Request, Response, Session, Transport
 from pipeline.apps.transport import HttpTransport
 from pipeline.control.secrets import SecretBox, open_secrets
 from pipeline.errors import ConfigurationError, Retry, Stopped
+from pipeline.failpoints import fail_point
 from pipeline.schemas.records import Connection
 from pipeline.sinks.owner import NotStarted, Outcome, Owner
 from pipeline.sinks.state import OwnerState
@@ -70,7 +71,10 @@ class _Metered:
             raise Retry("the calls reserved for this attempt are used up")
         budget.left -= 1
         budget.made += 1
-        return await self._transport.send(base_url, request)
+        fail_point("sinks.call.sending")
+        response = await self._transport.send(base_url, request)
+        fail_point("sinks.call.answered")
+        return response
 
 
 @dataclass(slots=True)

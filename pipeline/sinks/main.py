@@ -15,6 +15,7 @@ from pipeline.apps.registry import load_apps
 from pipeline.clock import SystemClock
 from pipeline.control.secrets import load_secret_box
 from pipeline.control.store import ControlTail
+from pipeline.failpoints import arm_from_environment
 from pipeline.kafka.admin import set_group_timeouts
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable, ProducerUnusable, RestoreStalled
@@ -32,6 +33,7 @@ PAUSE_SECONDS = 1.0
 
 async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Worker], None] | None = None) -> None:
     """Until SIGTERM, SIGINT, cancellation or a failure of the Kafka thread, which is raised here."""
+    arm_from_environment()
     apps = load_apps()
     topics = Topics(settings.topic_prefix, settings.partitions, tuple(apps))
     codec = build_codec(settings)

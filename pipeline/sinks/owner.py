@@ -412,6 +412,7 @@ class Owner:
         if ending.cause is not None:
             letter = records.dead_letter(entry, ending.cause, index, self._encode(command), tick.now)
             tick.say(index, topics.dead_letters, command.connection.encode(), self._encode(letter))
+        tick.ended += 1
         self._known.discard(command.id)
         head = self.parties.remove(entry)
         if head is not None:

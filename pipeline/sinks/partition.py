@@ -10,6 +10,7 @@ from confluent_kafka import Message
 
 from pipeline.apps.base import App
 from pipeline.errors import Undecodable
+from pipeline.failpoints import fail_point
 from pipeline.kafka.messages import headers_of
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Cause, Command, Connection, ConnectionState, DeadLetter, redrive_rounds
@@ -131,6 +132,7 @@ class Partition:
                     self.positions[topic] = buffer.popleft().offset + 1
                     tick.touched.add(self.index)
                     taken = True
+                    fail_point("sinks.command.taken")
             for owner in self.owners.values():
                 owner.advance(tick)
         if self.closing:

@@ -43,6 +43,7 @@ class Tick:
     starts: list[Start] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)
     mapped: set[str] = field(default_factory=set)
+    ended: int = 0
     _undo: list[tuple[int, MappingTable, list[tuple[str, bytes, bytes | None]]]] = field(default_factory=list)
 
     def say(self, index: int, topic: str, key: bytes, value: bytes | None, partition: int | None = None) -> None:

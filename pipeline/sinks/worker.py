@@ -23,6 +23,7 @@ from pipeline.apps.base import App
 from pipeline.clock import Clock
 from pipeline.control.secrets import SecretBox
 from pipeline.control.store import ControlTail
+from pipeline.failpoints import fail_point
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import TransactionAborted
 from pipeline.kafka.partitioner import partition_of
@@ -84,6 +85,7 @@ class Worker:
         self._done: deque[Outcome] = deque()
         self._lease = Lease(timing.lease)
         self._caller = Caller(box, self._lease, self._done.append, clock.now)
+        self._eager = access.options.get("group.protocol") == "classic"
         self._partitions: dict[int, Partition] = {}
         self._assigned: dict[int, set[str]] = {}
         self._paused: set[tuple[str, int]] = set()
@@ -255,7 +257,18 @@ class Worker:
                     except BufferError:
                         producer.poll(0.05)
 
-        transact(self._producer, produce, self._offsets(tick), self._consumer.consumer_group_metadata())
+        def before_commit() -> None:
+            if tick.starts:
+                fail_point("sinks.intent.produced")
+            if tick.ended:
+                fail_point("sinks.result.produced")
+
+        group = self._consumer.consumer_group_metadata()
+        transact(self._producer, produce, self._offsets(tick), group, before_commit=before_commit)
+        if tick.starts:
+            fail_point("sinks.intent.committed")
+        if tick.ended:
+            fail_point("sinks.result.committed")
 
     def _offsets(self, tick: Tick) -> list[TopicPartition]:
         """Of all command topics for every index touched, also where they did not move: they are the fence."""
@@ -284,7 +297,11 @@ class Worker:
             part.restore(states, entries, self._clock.now())
             self._partitions[index] = part
             start.extend(TopicPartition(topic, index, offset) for topic, offset in part.positions.items())
-        consumer.incremental_assign(start)
+        fail_point("sinks.partition.restored")
+        if self._eager:
+            consumer.assign(start)
+        else:
+            consumer.incremental_assign(start)
         log.info("partitions taken over", partitions=fresh, seconds=round(time.monotonic() - began, 3))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -301,7 +318,10 @@ class Worker:
         for each in partitions:
             self._assigned.get(each.partition, set()).discard(each.topic)
         with contextlib.suppress(KafkaException):
-            consumer.incremental_unassign(partitions)
+            if self._eager:
+                consumer.unassign()
+            else:
+                consumer.incremental_unassign(partitions)
 
     def _hand_over(self, indexes: set[int]) -> None:
         """Drain: no new call, those in flight end (within the limit), one last transaction, then let go."""
@@ -321,6 +341,7 @@ class Worker:
             part.advance(tick)
         if tick:
             self._commit_last(tick, indexes)
+        fail_point("sinks.partition.drained")
         self._drop(indexes)
 
     def _commit_last(self, tick: Tick, indexes: set[int]) -> None:
