@@ -1,12 +1,15 @@
 """HTTP for apps: one client a connection, and errors sorted by whether the request can have been applied.
 
-httpx is the interface, aiohttp the engine below it (`httpx-aiohttp`), which costs a fifth of the CPU time a call. The
-engine's adapter reports a reset as a connect time-out, so what happened is read from aiohttp's own exception.
+httpx's requests and transports are the interface, aiohttp the engine below (`httpx-aiohttp`), at a fifth of the CPU time
+a call. httpx's client above them is left out: redirects, cookies, authentication and merged defaults are not wanted
+here and cost as much again. The engine's adapter reports a reset as a connect time-out, so what happened is read from
+aiohttp's own exception.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -48,12 +51,11 @@ class HttpTransport:
     ) -> None:
         self._total_timeout = total_timeout
         self._max_response_bytes = max_response_bytes
-        self._client = httpx.AsyncClient(
-            transport=_SendOnce(limits=httpx.Limits(max_connections=max_in_flight, keepalive_expiry=KEEPALIVE_SECONDS)),
-            timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
-            headers={"User-Agent": user_agent, "Accept": "application/json"},
-            follow_redirects=False,
+        self._transport = _SendOnce(
+            limits=httpx.Limits(max_connections=max_in_flight, keepalive_expiry=KEEPALIVE_SECONDS)
         )
+        self._extensions = {"timeout": {"connect": connect_timeout, "read": read_timeout, "pool": connect_timeout}}
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
 
     async def send(self, base_url: str, request: Request) -> Response:
         """The answer, whatever its status.
@@ -62,16 +64,13 @@ class HttpTransport:
         sent at all, and `Stopped` for a redirect to another host (the address in the settings is wrong).
         """
         target = _target(base_url, request)
-        headers = {**_content_type(request), **request.headers}
+        headers = {**self._headers, **_content_type(request), **request.headers}
         try:
-            if any(_UNSENDABLE & set(name + value) for name, value in headers.items()):
+            if not _UNSENDABLE.isdisjoint("".join((*headers, *headers.values()))):
                 raise ValueError
-            built = self._client.build_request(
-                request.method,
-                base_url.rstrip("/") + request.path,
-                params=dict(request.query),
-                headers=headers,
-                content=request.body,
+            url = _url(base_url, request.path, tuple(request.query.items()))
+            built = httpx.Request(
+                request.method, url, headers=headers, content=request.body, extensions=self._extensions
             )
         except (ValueError, httpx.InvalidURL):
             raise Refused(f"{target}: its address or a header holds characters that HTTP cannot carry") from None
@@ -85,7 +84,7 @@ class HttpTransport:
 
     async def _exchange(self, built: httpx.Request, target: str) -> Response:
         try:
-            answer = await self._client.send(built, stream=True)
+            answer = await self._transport.handle_async_request(built)
             try:
                 body = await self._read(answer, target)
             finally:
@@ -104,7 +103,14 @@ class HttpTransport:
         return bytes(parts)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
+
+
+@lru_cache(maxsize=1024)
+def _url(base_url: str, path: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
+    """Parsed once: most calls of a connection go to a handful of addresses."""
+    url = httpx.URL(base_url.rstrip("/") + path)
+    return url.copy_with(params=dict(query)) if query else url
 
 
 class _SendOnce(AiohttpTransport):
