@@ -1,15 +1,16 @@
 """HTTP for apps: one client a connection, and errors sorted by whether the request can have been applied.
 
-httpx's requests and transports are the interface, aiohttp the engine below (`httpx-aiohttp`), at a fifth of the CPU time
-a call. httpx's client above them is left out: redirects, cookies, authentication and merged defaults are not wanted
-here and cost as much again. The engine's adapter reports a reset as a connect time-out, so what happened is read from
+httpx's requests and transports are the interface, aiohttp the engine below (`httpx-aiohttp`), at a fifth of the CPU
+time a call. httpx's client above them is left out: redirects, cookies, authentication and merged defaults are not
+wanted here and cost as much again. The engine's adapter reports a reset as a connect time-out, so what happened is read from
 aiohttp's own exception.
 """
 
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
+import ssl
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -52,7 +53,7 @@ class HttpTransport:
         self._total_timeout = total_timeout
         self._max_response_bytes = max_response_bytes
         self._transport = _SendOnce(
-            limits=httpx.Limits(max_connections=max_in_flight, keepalive_expiry=KEEPALIVE_SECONDS)
+            verify=_trust(), limits=httpx.Limits(max_connections=max_in_flight, keepalive_expiry=KEEPALIVE_SECONDS)
         )
         self._extensions = {"timeout": {"connect": connect_timeout, "read": read_timeout, "pool": connect_timeout}}
         self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
@@ -104,6 +105,12 @@ class HttpTransport:
 
     async def close(self) -> None:
         await self._transport.aclose()
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that are trusted: loading them takes tens of milliseconds, so once a process."""
+    return httpx.create_ssl_context()
 
 
 @lru_cache(maxsize=1024)
