@@ -15,7 +15,7 @@ from pipeline.control.files import read_files
 from pipeline.control.plan import ApplyPlan, Change, FlowCheck, PlannedConnection, make_plan
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import Controlled, ControlSnapshot
-from pipeline.errors import EffectError
+from pipeline.errors import PipelineError
 from pipeline.schemas.records import Connection
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Applier:
         if record is None:
             try:
                 record = await self._exchange(planned)
-            except EffectError as error:
+            except PipelineError as error:
                 return Done("connection", planned.id, "failed", str(error))
         writer.write([record])
         remedy = (await self.test(record)).remedy if self.probe else ""

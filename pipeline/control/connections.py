@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.apps.base import App, Token, Transport
 from pipeline.clock import Clock, SystemClock
 from pipeline.control.secrets import SecretBox, open_secrets, secret_name
-from pipeline.errors import ConfigurationError, EffectError
+from pipeline.errors import PipelineError
 from pipeline.schemas.records import Connection
 
 
@@ -97,5 +97,5 @@ async def check(
             return Checked(connection.id, profile=await session.check())
         finally:
             await session.close()
-    except (EffectError, ConfigurationError) as error:
+    except PipelineError as error:
         return Checked(connection.id, remedy=str(error) or type(error).__name__)
