@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
+from confluent_kafka import Message
 
 from pipeline.apps.registry import load_apps
 from pipeline.control.secrets import SecretBox
@@ -20,7 +22,7 @@ from pipeline.gateway.producer import AcknowledgingProducer
 from pipeline.gateway.server import bind, gateway_server
 from pipeline.kafka.admin import create_topics
 from pipeline.kafka.clients import KafkaAccess
-from pipeline.kafka.compacted import read_to_end
+from pipeline.operations.reader import Scan, ends_of, scan
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.records import Connection, DeadLetter
@@ -38,11 +40,12 @@ CONTROL = ControlSnapshot(
 
 @dataclass
 class Gateway:
-    """The gateway as its users see it, and the topics as their readers do."""
+    """The gateway as its users see it, and the topics as their readers do, from when the test began."""
 
     client: httpx.Client
     access: KafkaAccess
     topics: Topics
+    starts: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def post(self, body: bytes, content_type: str, headers: dict[str, str] | None = None) -> httpx.Response:
         return self.client.post("/events", content=body, headers={"content-type": content_type, **(headers or {})})
@@ -52,22 +55,32 @@ class Gateway:
 
     def events(self, app: str = "togai") -> list[tuple[bytes | None, Event]]:
         """Key and event, of all that arrived."""
-        rows = [row for rows in read_to_end(self.access, self.topics.events(app)) for row in rows]
-        return [(row.key(), Codec().decode_event(row.value())) for row in rows]
+        return [(row.key(), Codec().decode_event(row.value())) for row in self._rows(self.topics.events(app))]
 
     def dead_letters(self) -> list[DeadLetter]:
-        rows = [row for rows in read_to_end(self.access, self.topics.dead_letters) for row in rows]
-        return [Codec().decode(DeadLetter, row.value() or b"") for row in rows]
+        return [Codec().decode(DeadLetter, row.value() or b"") for row in self._rows(self.topics.dead_letters)]
+
+    def _rows(self, topic: str) -> Iterator[Message]:
+        return scan(self.access, Scan(topic, starts=self.starts[topic]))
+
+
+@pytest.fixture(scope="module")
+def served(kafka: KafkaAccess) -> Iterator[Gateway]:
+    """One for all tests of a module: each has its own view of the topics."""
+    apps = load_apps()
+    topics = Topics(f"gateway-{uuid.uuid4().hex[:8]}.", 2, tuple(apps))
+    create_topics(kafka, [spec for spec in topics.specs() if spec.name in watched(topics)], 1)
+    with serving(kafka, topics) as made:
+        yield made
 
 
 @pytest.fixture
-def gateway(kafka: KafkaAccess, topic_prefix: str) -> Iterator[Gateway]:
-    apps = load_apps()
-    topics = Topics(topic_prefix, 2, tuple(apps))
-    wanted = {*map(topics.events, apps), topics.dead_letters}
-    create_topics(kafka, [spec for spec in topics.specs() if spec.name in wanted], 1)
-    with serving(kafka, topics) as served:
-        yield served
+def gateway(served: Gateway) -> Gateway:
+    return replace(served, starts=ends_of(served.access, watched(served.topics)))
+
+
+def watched(topics: Topics) -> list[str]:
+    return [*map(topics.events, topics.apps), topics.dead_letters]
 
 
 class serving:  # noqa: N801 - used as a context manager
