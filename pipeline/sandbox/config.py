@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import yaml
@@ -75,6 +76,14 @@ class Organization(_Config, frozen=True, kw_only=True):
     put_replaces_contact: bool = True
     upsert_fills_key: bool = False
     list_lag_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.currency_code not in {currency.code for currency in self.currencies}:
+            raise ValueError(f"base currency {self.currency_code} is not among the currencies")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"unknown time zone {self.time_zone}") from error
 
 
 class OAuthClient(_Config, frozen=True, kw_only=True):

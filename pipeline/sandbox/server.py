@@ -62,9 +62,17 @@ class TwinServer:
         if segments[0] == "_twin":
             return _response(twin.admin(request))
         request.entry = twin.ledger.open(http.method, target, query, headers, now)
-        faults = twin.faults.of(http.method, target, twin.organization_of(request))
-        if faults:
-            return await self._serve_with(faults, request, http)
+        try:
+            faults = twin.faults.of(http.method, target, twin.organization_of(request))
+            if faults:
+                return await self._serve_with(faults, request, http)
+            return await self._serve_plainly(request)
+        finally:
+            if request.entry.ended is None:
+                twin.ledger.close(request.entry, 500, None, twin.clock.now())
+
+    async def _serve_plainly(self, request: Request) -> web.StreamResponse:
+        twin = self.twin
         reply = twin.admit(request)
         try:
             if reply is None:

@@ -31,6 +31,14 @@ def test_a_refused_write_is_a_writing_call_that_applied_nothing(zoho: Zoho) -> N
     assert zoho.served.twin.counts()["writing_calls"] == 1
 
 
+def test_a_call_that_breaks_the_twin_is_a_500_in_the_ledger_too(zoho: Zoho) -> None:
+    answer = zoho.call("POST", "contacts", {"contact_name": "Acme", "contact_persons": [7]})
+    assert answer.status_code == 500
+    assert zoho.served.ledger.entries[-1].status == 500
+    assert len(zoho.books.contacts) == 0
+    assert zoho.served.ledger.in_flight(zoho.books.config.id) == 0
+
+
 def test_reads_and_token_calls_are_no_writing_calls(zoho: Zoho) -> None:
     zoho.refresh()
     zoho.call("GET", "contacts")

@@ -92,6 +92,10 @@ def test_a_wrong_configuration_is_one_clear_line(tmp_path: Path, capsys: pytest.
     path.write_text("zohobooks: {organizations: [], clients: [], colour: red}\ntogai: {tokens: [x]}\n")
     assert main(["--config", str(path)]) == 2
     assert "colour" in capsys.readouterr().err
+    organization = "{id: '1', name: X, time_zone: Mars/Base}"
+    path.write_text(f"zohobooks: {{organizations: [{organization}], clients: []}}\ntogai: {{tokens: [x]}}\n")
+    assert main(["--config", str(path)]) == 2
+    assert "Mars/Base" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"sandbox\.yaml"):
         load(path)
 
