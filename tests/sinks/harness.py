@@ -25,6 +25,7 @@ from pipeline.control.store import ControlStore
 from pipeline.failpoints import VARIABLE
 from pipeline.kafka.admin import create_topics
 from pipeline.kafka.clients import KafkaAccess
+from pipeline.kafka.partitioner import partition_of
 from pipeline.sandbox.config import Organization
 from pipeline.schemas.codec import build_codec
 from pipeline.schemas.records import Command, Connection, Result, Run, Status, mapping_scope
@@ -231,6 +232,12 @@ def bench(
             yield made
         finally:
             made.close()
+
+
+def keyed_to(partition: int, partitions: int, start: str = BOOKS) -> str:
+    """A connection id whose commands land on `partition`."""
+    ids = (f"{start}-{number}" for number in range(1000))
+    return next(id_ for id_ in ids if partition_of(id_.encode(), partitions) == partition)
 
 
 def upsert(party: str, version: int, connection: str = BOOKS, *, source: str = "", **changed: Any) -> Command:

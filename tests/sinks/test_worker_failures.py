@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.kafka.clients import KafkaAccess
-from tests.sinks.harness import backlog, bench
+from tests.sinks.harness import backlog, bench, keyed_to
 
 LATENCY = 0.05
 """Seconds a call takes, so that calls are under way at any moment."""
@@ -25,3 +25,59 @@ def test_kill_9_in_the_middle_of_200_commands_loses_and_doubles_nothing(
         sinks.end()
         sinks.ended_once()
         assert "repeat" in sinks.settled(), "nothing was under way when it was killed"
+
+
+def test_sigterm_hands_over_without_leaving_a_command_in_doubt(
+    kafka: KafkaAccess, topic_prefix: str, tmp_path: Path
+) -> None:
+    with bench(kafka, topic_prefix, tmp_path, latency=LATENCY) as sinks:
+        sinks.connect()
+        sinks.send(backlog(parties=20, versions=10))
+        first = sinks.start()
+        sinks.until_results(60)
+        assert first.leave() == 0
+        sinks.start()
+        sinks.until_results(200)
+        sinks.end()
+        sinks.ended_once()
+        assert sinks.settled() == {"answer"}
+        assert sinks.calls() == 200
+
+
+def test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_when_it_wakes(
+    kafka: KafkaAccess, topic_prefix: str, tmp_path: Path
+) -> None:
+    with bench(kafka, topic_prefix, tmp_path, session=3, latency=LATENCY) as sinks:
+        sinks.connect()
+        sinks.send(backlog(parties=20, versions=10))
+        zombie = sinks.start()
+        sinks.until_results(60)
+        zombie.pause()
+        sinks.start()
+        sinks.until_results(200)
+        calls = sinks.calls()
+        zombie.resume()
+        sinks.until(lambda: bool(zombie.said("partitions lost")), "it learns that it has lost its partitions")
+        sinks.end()
+        assert sinks.calls() == calls
+        sinks.ended_once()
+
+
+def test_two_workers_share_and_one_leaves_and_nothing_is_done_twice(
+    kafka: KafkaAccess, topic_prefix: str, tmp_path: Path
+) -> None:
+    with bench(kafka, topic_prefix, tmp_path, partitions=2, latency=LATENCY) as sinks:
+        connections = [keyed_to(partition, 2) for partition in range(2)]
+        for connection in connections:
+            sinks.connect(connection)
+        first, second = sinks.start(), sinks.start()
+        sinks.until(lambda: bool(first.holds()) and bool(second.holds()), "each has a partition")
+        for connection in connections:
+            sinks.send(backlog(parties=10, versions=10, connection=connection))
+        sinks.until_results(60)
+        assert first.leave() == 0
+        sinks.until_results(200)
+        sinks.end()
+        sinks.ended_once()
+        assert sinks.settled() == {"answer"}
+        assert sinks.calls() == 200
