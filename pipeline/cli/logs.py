@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -20,6 +21,10 @@ _SECRET_TEXT = re.compile(
     r"|\b1000\.[0-9a-f]{16,}\.[0-9a-f]{16,}\b"
     r"|(?<=/hooks/)([\w.-]+/[\w.-]+/[\w.-]+)/[\w-]+"
 )
+_CLIENTS = ("pipeline.kafka.clients", "aiokafka")
+"""Kafka clients' own loggers. While a broker is away, each client complains many times a second."""
+_SELDOM_SECONDS = 10.0
+_MOST_COMPLAINTS = 1000
 _NOISY = ("faust", "aiokafka", "mode", "httpx", "httpcore", "uvicorn.access", "asyncio")
 
 
@@ -51,6 +56,7 @@ def configure_logging(level: str = "INFO", *, json: bool | None = None, role: st
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render))
+    handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -58,6 +64,27 @@ def configure_logging(level: str = "INFO", *, json: bool | None = None, role: st
         logging.getLogger(name).setLevel(logging.WARNING)
     # A client's own warnings are about retries that it makes by itself.
     logging.getLogger("pipeline.kafka.clients").setLevel(logging.WARNING if role else logging.ERROR)
+
+
+class Seldom(logging.Filter):
+    """Lets a complaint of a Kafka client through once in ten seconds; those that differ by numbers only are one."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_CLIENTS):
+            return True
+        complaint = (record.name, re.sub(r"\d+", "", record.getMessage()))
+        now = self._now()
+        if now - self._last.get(complaint, -_SELDOM_SECONDS) < _SELDOM_SECONDS:
+            return False
+        if len(self._last) > _MOST_COMPLAINTS:
+            self._last.clear()
+        self._last[complaint] = now
+        return True
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -28,6 +28,8 @@ from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
 _REQUEST_SECONDS = 30.0
 _ONE_WAIT_SECONDS = 0.2
 _PASSING = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+_OUTDATED = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
+"""The admin client asks by the leader epoch of its metadata, which it does not refresh for this error."""
 
 
 class CompactedReader:
@@ -131,11 +133,11 @@ class CompactedReader:
     def _high_watermarks(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
         if not partitions:
             return {}
-        self._admin = self._admin or self._access.admin()
         latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         request = {TopicPartition(topic, p): latest for p in partitions}
         deadline = time.monotonic() + _REQUEST_SECONDS
         while True:
+            self._admin = self._admin or self._access.admin()
             answers = self._admin.list_offsets(
                 request,
                 isolation_level=IsolationLevel.READ_UNCOMMITTED,
@@ -145,8 +147,10 @@ class CompactedReader:
                 return {asked.partition: answer.result().offset for asked, answer in answers.items()}
             except KafkaException as error:
                 cause: KafkaError = error.args[0]
+                if cause.code() in _OUTDATED:
+                    self._admin = None
                 # A leader that has just been elected may not know of it yet.
-                if cause.code() not in _PASSING or time.monotonic() > deadline:
+                if cause.code() not in _PASSING | _OUTDATED or time.monotonic() > deadline:
                     raise KafkaUnavailable(f"cannot learn where {topic} ends: {cause.str()}") from error
             time.sleep(_ONE_WAIT_SECONDS)
 

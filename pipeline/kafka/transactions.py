@@ -6,8 +6,10 @@ transaction without offsets proves nothing about the group (KIP-447).
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -15,6 +17,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from pipeline.kafka.errors import ProducerUnusable, TransactionAborted
 
 _RETRY_PAUSE_SECONDS = 0.05
+OFFSETS_SECONDS = 6.0
+"""For sending offsets, which takes milliseconds as a rule and seconds where the group's coordinator moves."""
 
 
 def transact(
@@ -40,13 +44,13 @@ def transact(
         # Offsets that follow a flush cost one round trip; offsets in front of it make the commit wait for both.
         producer.flush(timeout)
         if offsets:
-            _with_retries(
-                lambda left: producer.send_offsets_to_transaction(list(offsets), group_metadata, left), deadline
-            )
+            _send_offsets(producer, offsets, group_metadata, deadline)
         if before_commit is not None:
             before_commit()
     except KafkaException as error:
         _give_up(producer, error, deadline)
+    except ProducerUnusable:
+        raise
     except BaseException:
         _abort(producer, deadline)
         raise
@@ -58,6 +62,32 @@ def transact(
             # Undecided: never abort a commit that the coordinator may have taken.
             raise ProducerUnusable(f"the commit of a transaction was not answered: {cause.str()}") from error
         _give_up(producer, error, deadline)
+
+
+def _send_offsets(producer: Producer, offsets: Sequence[TopicPartition], group_metadata: Any, deadline: float) -> None:
+    """On a thread of its own, which is left behind where it does not come back.
+
+    librdkafka 2.16 does not keep to the time-out of this call. When a broker was missing from the cluster's metadata
+    for a moment, as each one is that restarts, the call may never return: https://github.com/confluentinc/librdkafka/issues/5456
+    and 5511. The producer is then of no use; its transaction is never committed, as nobody else has it.
+    """
+    sent: Future[None] = Future()
+
+    def send() -> None:
+        try:
+            _with_retries(
+                lambda left: producer.send_offsets_to_transaction(list(offsets), group_metadata, left), deadline
+            )
+        except BaseException as error:
+            sent.set_exception(error)
+        else:
+            sent.set_result(None)
+
+    threading.Thread(target=send, name="send-offsets", daemon=True).start()
+    try:
+        sent.result(OFFSETS_SECONDS)
+    except TimeoutError:
+        raise ProducerUnusable(f"sending offsets did not return in {OFFSETS_SECONDS:g} s: a broker went away") from None
 
 
 def _with_retries(call: Callable[[float], object], deadline: float) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from pipeline.cli.installation import Installation, topics_of
 from pipeline.apps.registry import load_apps
+from pipeline.cli.installation import Installation, topics_of
 from pipeline.cli.kafka import Kafka
 from pipeline.cli.run import Role
 from pipeline.control.apply import Done

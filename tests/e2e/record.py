@@ -108,5 +108,3 @@ class Record:
 def counted(ids: Iterable[str]) -> dict[str, int]:
     """How often each id occurs, where that is not once."""
     return {id_: count for id_, count in Counter(ids).items() if count != 1}
-
-

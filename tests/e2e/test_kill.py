@@ -46,19 +46,21 @@ def test_kill_9_of_a_sink_in_the_middle_of_500_events_loses_and_doubles_nothing(
 def test_kill_9_of_the_broker_in_the_middle_of_500_events_loses_and_doubles_nothing(
     jars: JarSource, tmp_path: Path
 ) -> None:
-    with EmbeddedKafka(tmp_path / "broker", jars=jars) as broker:
-        with running(KafkaAccess(broker.bootstrap_servers), tmp_path) as machine:
-            machine.connect()
-            machine.twins.books.twin.latency = LATENCY
-            machine.start(Role.AGENTS, Role.SINKS)
-            backlog = Backlog(machine, ACCOUNTS)
+    with (
+        EmbeddedKafka(tmp_path / "broker", jars=jars) as broker,
+        running(KafkaAccess(broker.bootstrap_servers), tmp_path) as machine,
+    ):
+        machine.connect()
+        machine.twins.books.twin.latency = LATENCY
+        machine.start(Role.AGENTS, Role.SINKS)
+        backlog = Backlog(machine, ACCOUNTS)
 
-            machine.send(backlog.events)
-            machine.until(lambda: len(machine.record.results) >= backlog.commands // 3, "all is in the middle")
-            address = broker.bootstrap_servers
-            broker.kill()
-            assert broker.start() == address
-            _end(machine, backlog)
+        machine.send(backlog.events)
+        machine.until(lambda: len(machine.record.results) >= backlog.commands // 3, "all is in the middle")
+        address = broker.bootstrap_servers
+        broker.kill()
+        assert broker.start() == address
+        _end(machine, backlog)
 
 
 def _end(machine: Machine, backlog: Backlog) -> None:

@@ -126,8 +126,6 @@ def twins(organizations: Sequence[Organization] = ()) -> Iterator[Twins]:
     with (
         serve_in_thread(ZohoBooksTwin(config.zohobooks)) as books,
         serve_in_thread(TogaiTwin(config.togai)) as togai,
-        httpx.Client(
-            base_url=togai.base_url, headers={"Authorization": f"Bearer {config.togai.tokens[0]}"}
-        ) as api,
+        httpx.Client(base_url=togai.base_url, headers={"Authorization": f"Bearer {config.togai.tokens[0]}"}) as api,
     ):
         yield Twins(config, books, togai, api)
