@@ -37,7 +37,7 @@ async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Wo
     apps = load_apps()
     topics = Topics(settings.topic_prefix, settings.partitions, tuple(apps))
     codec = build_codec(settings)
-    timing = Timing.within(settings.session_timeout_seconds)
+    timing = Timing(session=settings.session_timeout_seconds)
     set_group_timeouts(access, topics.prefix + GROUP, int(timing.session * 1000), int(timing.heartbeat * 1000))
     loop = asyncio.get_running_loop()
     with ControlTail(access, topics.control, codec) as control:

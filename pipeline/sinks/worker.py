@@ -54,11 +54,6 @@ class Timing:
     idle_poll: float = 0.05
     mappings: float = 0.1
 
-    @classmethod
-    def within(cls, session: float) -> Timing:
-        """For a session of so many seconds, with a lease that ends before it does."""
-        return cls(session=session, lease=session * 2 / 3)
-
     @property
     def heartbeat(self) -> float:
         return self.session / 3
