@@ -7,7 +7,7 @@ as ``<step.field>`` in the inputs of later actions, and those are marked as `gue
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -155,59 +155,3 @@ class _Walk:
             return definition.plan(msgspec.convert(built, definition.input), self._views[linked.action.app])
         except Refused as error:
             return Refuse(str(error), error.cause, error.code)
-
-
-def plain(made: Preview) -> dict[str, Any]:
-    """The preview as JSON can hold it, request bodies decoded."""
-    actions = []
-    for action in made.actions:
-        row: dict[str, Any] = {
-            "id": action.id,
-            "app": action.app,
-            "action": action.action,
-            "connection": action.connection,
-            "applies": action.applies,
-            "guessed": action.guessed,
-            "message": action.message,
-            "input": msgspec.to_builtins(action.input),
-        }
-        if action.plan is not None:
-            row["plan"] = {"kind": type(action.plan).__name__.lower(), **_plan(action.plan)}
-        actions.append(row)
-    return {
-        "link": made.link,
-        "flow": made.flow,
-        "flow_version": made.flow_version,
-        "verdict": made.verdict.value,
-        "message": made.message,
-        "clauses": [msgspec.to_builtins(asdict(outcome)) for outcome in made.clauses],
-        "actions": actions,
-    }
-
-
-def _plan(plan: Plan) -> dict[str, Any]:
-    if not isinstance(plan, Call):
-        return {key: value for key, value in msgspec.to_builtins(plan).items() if value not in (None, "")}
-    request = plan.request
-    return {
-        "operation": plan.operation,
-        "calls_at_most": plan.most,
-        "diff": msgspec.to_builtins(dict(plan.diff)),
-        "warnings": list(plan.warnings),
-        "request": {
-            "method": request.method,
-            "path": request.path,
-            "query": dict(request.query),
-            "headers": dict(request.headers),
-            "body": _body(request.body),
-        },
-    }
-
-
-def _body(body: bytes | None) -> Any:
-    if body is None:
-        return None
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return body.decode(errors="replace")

@@ -12,8 +12,8 @@ from pipeline.schemas.envelope import Event
 
 def sample_event(app: App, trigger: Trigger) -> Event:
     """The sample as it would arrive over the wire, from a connection that is called like the app."""
-    data = msgspec.json.decode(msgspec.json.encode(trigger.sample))
-    data = msgspec.json.Decoder(float_hook=Decimal).decode(msgspec.json.encode(data))
+    written = msgspec.json.Encoder(decimal_format="number").encode(trigger.sample)
+    data = msgspec.json.Decoder(float_hook=Decimal).decode(written)
     return Event(
         id="sample",
         source=f"{app.name}/{app.name}",
