@@ -32,6 +32,8 @@ class Record:
             self._kinds[topics.events(app)] = Event
             self._kinds |= dict.fromkeys((topics.commands(app), topics.commands(app, bulk=True)), Command)
         self._found: dict[type[Any], list[Any]] = {kind: [] for kind in self._kinds.values()}
+        self.partitions: dict[type[Any], Counter[int]] = {kind: Counter() for kind in self._kinds.values()}
+        """How many records of a kind there are, by partition number."""
         self.unreadable = 0
         self._reader = access.reader()
         self._reader.assign(
@@ -51,6 +53,7 @@ class Record:
                 continue
             came += 1
             kind = self._kinds[message.topic() or ""]
+            self.partitions[kind][message.partition() or 0] += 1
             try:
                 self._found[kind].append(self._codec.decode(kind, value))
             except Undecodable:
