@@ -27,6 +27,7 @@ from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
 
 _REQUEST_SECONDS = 30.0
 _ONE_WAIT_SECONDS = 0.2
+_LINGER_SECONDS = 0.005
 _PASSING = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 _OUTDATED = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
 """The admin client asks by the leader epoch of its metadata, which it does not refresh for this error."""
@@ -64,7 +65,9 @@ class CompactedReader:
         Exhaust it: only then is the state whole. `partitions` None reads all. Raises `RestoreStalled` when nothing
         moves for the stall limit, `KafkaUnavailable` when the topic or the broker is not there.
         """
-        wanted = self.partitions(topic) if partitions is None else sorted(partitions)
+        # Asked for in any case: a client that does not know the leaders yet waits half a second before it fetches.
+        there = self.partitions(topic)
+        wanted = there if partitions is None else sorted(partitions)
         ends = {p: end for p, end in self._high_watermarks(topic, wanted).items() if end > 0}
         begin = start or {}
         self._open().assign([TopicPartition(topic, p, begin.get(p, OFFSET_BEGINNING)) for p in wanted])
@@ -117,7 +120,12 @@ class CompactedReader:
 
     def _take(self, timeout: float) -> tuple[list[Message], dict[int, int]]:
         """Rows, and per partition the offset that reading has come to (of ends too, where no row is)."""
-        taken = self._open().consume(self._batch_size, timeout)
+        consumer = self._open()
+        first = consumer.poll(timeout)
+        if first is None:
+            return [], {}
+        # To fill a batch, `consume` would wait for all of its time also where the end has been reached.
+        taken = [first, *consumer.consume(self._batch_size - 1, _LINGER_SECONDS)]
         rows: list[Message] = []
         positions: dict[int, int] = {}
         for message in taken:
