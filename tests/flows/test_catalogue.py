@@ -232,3 +232,17 @@ def test_an_invoice_that_says_less_is_booked_all_the_same(changes: dict[str, Any
 
 def test_the_two_flows_do_not_meet_each_others_events() -> None:
     assert decide(sample("invoice.generated"), rules(CONTACTS, {}), NOW).decision.verdict is Verdict.NO_LINK
+
+
+def test_the_example_of_the_documentation_is_a_sound_flow() -> None:
+    text = (FOLDER.parents[1] / "docs" / "flows.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n", 1)[1].split("```", 1)[0]
+    assert load_flow(example, load_apps()).id == "my-invoices"
+
+
+@pytest.mark.parametrize("id_", [CONTACTS, INVOICES])
+def test_the_documentation_lists_each_option_of_the_catalogue(id_: str) -> None:
+    text = (FOLDER.parents[1] / "docs" / "flows.md").read_text(encoding="utf-8")
+    section = text.split(f"configs/flows/{id_}.yaml", 1)[1].split("\n### ", 1)[0]
+    listed = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert listed == list(catalogue()[id_].spec.options)
