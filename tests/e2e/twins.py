@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from pipeline.sandbox import scenario
-from pipeline.sandbox.config import Organization, SandboxConfig, ZohoLimits, load
+from pipeline.sandbox.config import Hook, Organization, SandboxConfig, ZohoLimits, load
 from pipeline.sandbox.serve import Served, serve_in_thread
 from pipeline.sandbox.togai.server import TogaiTwin
 from pipeline.sandbox.wire import Json
@@ -57,6 +57,13 @@ class Twins:
     def invoice(self, id_: str) -> Json:
         return self.togai.call(lambda: dict(self.togai.twin.state.invoice(id_)))
 
+    def hook(self, hook: Hook) -> None:
+        """Register a webhook."""
+        self.togai.call(lambda: self.togai.twin.state.hooks.hooks.append(hook))
+
+    def clear_hooks(self) -> None:
+        self.togai.call(self.togai.twin.state.hooks.hooks.clear)
+
     # --- judging -----------------------------------------------------------------------------------------------
 
     def setting(self, entity_type: str, entity_id: str, id_: str) -> str:
@@ -87,6 +94,13 @@ class Twins:
 
     def writing_calls(self) -> int:
         return sum(entry.writing for served in (self.books, self.togai) for entry in served.ledger.entries)
+
+    def hooks_delivered(self) -> int:
+        return self.togai.twin.state.hooks.delivered
+
+    def objects(self) -> tuple[Json, Json]:
+        """Both twins' counts of what exists."""
+        return self.books.twin.objects(), self.togai.twin.objects()
 
     def versions(self) -> dict[str, list[str]]:
         """The names that each contact was given, by our key, in the order in which Zoho applied them."""
