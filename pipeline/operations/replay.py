@@ -4,7 +4,9 @@ A copy keeps the event's id, source and key and has `replay` set. Whatever is de
 (event, link, replay), so a replay makes new commands, and the same replay run twice makes none. Commands of replays
 are bulk ones: live commands go first. An object that is unchanged since makes no writing call.
 
-Not replayed: hints (what was fetched after them is an event of its own), copies of earlier replays, and repeated ids.
+Not replayed: hints (what was fetched after them is an event of its own), copies of earlier replays, repeated ids, and
+events of objects without a version (Togai's accounts) that a later event of the same object has outdated: nothing but
+their place in the topic tells that they are older, and a copy of one would bring back what it was.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
@@ -28,6 +30,9 @@ from pipeline.operations.reader import Scan, ends_of, scan
 from pipeline.schemas.codec import Codec, Headers
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.topics import Topics
+
+Place = tuple[int, int]
+"""Partition and offset in a topic."""
 
 _SAMPLE = 10
 
@@ -57,7 +62,8 @@ class Selection:
 class ReplayPlan:
     """What a replay would put through. `ends` bounds it to what was there when it was planned, by topic.
 
-    `left_out` counts what was passed over, by reason: ``hint``, ``replay``, ``repeated``, ``unreadable``.
+    `left_out` counts what was passed over, by reason: ``hint``, ``replay``, ``repeated``, ``outdated``,
+    ``unreadable``.
     """
 
     id: str
@@ -131,27 +137,41 @@ class Replay:
     def _events(
         self, selection: Selection, ends: Mapping[str, Mapping[int, int]], left_out: Counter[str]
     ) -> Iterator[Event]:
-        """The selected events, each id once, in topic order."""
-        seen: set[tuple[str, str]] = set()
+        """The selected events, each id once, in topic order, without those that a later one has outdated."""
         for topic, bounds in ends.items():
             asked = Scan(topic, since=selection.since, until=selection.until, ends=bounds)
-            for message in scan(self.access, asked):
-                try:
-                    event = self.codec.decode_event(
-                        message.value(), cast(Headers | None, message.headers()), message.key()
-                    )
-                    event = complete(event, self.apps)
-                except Undecodable:
-                    left_out["unreadable"] += 1
-                    continue
-                if not selection.takes(event):
-                    continue
-                reason = _why_not(event, seen)
-                if reason:
-                    left_out[reason] += 1
-                    continue
-                seen.add((event.source, event.id))
-                yield event
+            newest = {
+                _object(event): place for place, event in self._read(selection, replace(asked, until=None), Counter())
+            }
+            for place, event in self._read(selection, asked, left_out):
+                if not event.sourceversion and newest[_object(event)] != place:
+                    left_out["outdated"] += 1
+                else:
+                    yield event
+
+    def _read(self, selection: Selection, asked: Scan, left_out: Counter[str]) -> Iterator[tuple[Place, Event]]:
+        """What is selected and no hint, copy or repeat, with its place."""
+        seen: set[tuple[str, str]] = set()
+        for message in scan(self.access, asked):
+            try:
+                event = self.codec.decode_event(message.value(), cast(Headers | None, message.headers()), message.key())
+                event = complete(event, self.apps)
+            except Undecodable:
+                left_out["unreadable"] += 1
+                continue
+            if not selection.takes(event):
+                continue
+            reason = _why_not(event, seen)
+            if reason:
+                left_out[reason] += 1
+                continue
+            seen.add((event.source, event.id))
+            yield (message.partition() or 0, message.offset() or 0), event
+
+
+def _object(event: Event) -> tuple[str, str, str]:
+    """Events of one kind about one object: the later one holds what is true now."""
+    return event.connection, event.type, event.subject
 
 
 def _why_not(event: Event, seen: set[tuple[str, str]]) -> str:

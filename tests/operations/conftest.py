@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -63,6 +65,13 @@ class House:
         for event in events:
             record = intake.record(intake.event(self.codec.encode(event)))
             self.put(record.topic, [(record.key, record.value)])
+
+    def later(self) -> datetime:
+        """A time after all that was sent, and before all that will be: records have milliseconds."""
+        sent = time.time_ns() // 1_000_000
+        while time.time_ns() // 1_000_000 <= sent + 1:
+            time.sleep(0.001)
+        return datetime.fromtimestamp((sent + 1) / 1000, UTC)
 
     def events(self, app: str = "togai") -> list[Event]:
         rows = scan(self.access, Scan(self.topics.events(app)))
