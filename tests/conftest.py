@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.kafka.artifacts import JarSource
+from pipeline.kafka.broker_config import SETTINGS
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.embedded import EmbeddedKafka
+from pipeline.kafka.ports import free_port
 from pipeline.kafka.wait import wait_for_broker
 
 REPOSITORY = Path(__file__).parent.parent
@@ -58,21 +60,20 @@ def topic_prefix(request: pytest.FixtureRequest) -> str:
 
 
 def _in_docker() -> Iterator[KafkaAccess]:
-    from testcontainers.kafka import KafkaContainer
+    """The official image, with the settings of the embedded broker."""
+    from testcontainers.core.container import DockerContainer
 
-    container = KafkaContainer(DOCKER_IMAGE).with_kraft()
-    for name, value in _DOCKER_SETTINGS.items():
-        container = container.with_env(name, value)
+    port = free_port()
+    settings = {
+        **SETTINGS,
+        "controller.quorum.voters": "1@localhost:9093",
+        "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "advertised.listeners": f"PLAINTEXT://localhost:{port}",
+    }
+    container = DockerContainer(DOCKER_IMAGE).with_bind_ports(9092, port)
+    for name, value in settings.items():
+        container = container.with_env("KAFKA_" + name.upper().replace(".", "_"), value)
     with container:
-        access = KafkaAccess(container.get_bootstrap_server())
+        access = KafkaAccess(f"{container.get_container_host_ip()}:{port}")
         wait_for_broker(access, 60)
         yield access
-
-
-_DOCKER_SETTINGS = {
-    "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-    "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
-    "KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS": "1000",
-    "KAFKA_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS": "100",
-    "KAFKA_TRANSACTION_ABORT_TIMED_OUT_TRANSACTION_CLEANUP_INTERVAL_MS": "1000",
-}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 _HOST = "127.0.0.1"
 
-_FIXED = {
+SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
@@ -60,7 +60,7 @@ def server_properties(data_dir: Path, port: int, controller_port: int) -> str:
         "listeners": f"PLAINTEXT://{_HOST}:{port},CONTROLLER://{_HOST}:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://{_HOST}:{port}",
     }
-    return "".join(f"{name}={_escaped(value)}\n" for name, value in (_FIXED | own).items())
+    return "".join(f"{name}={_escaped(value)}\n" for name, value in (SETTINGS | own).items())
 
 
 def log4j_properties(log_file: Path) -> str:

@@ -14,13 +14,11 @@ from types import TracebackType
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
@@ -28,9 +26,17 @@ from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
 _REQUEST_SECONDS = 30.0
 _ONE_WAIT_SECONDS = 0.2
 _LINGER_SECONDS = 0.005
-_PASSING = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
-_OUTDATED = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
-"""The admin client asks by the leader epoch of its metadata, which it does not refresh for this error."""
+_PASSING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+    }
+)
 
 
 class CompactedReader:
@@ -51,7 +57,7 @@ class CompactedReader:
         self._batch_size = batch_size
         self._stall_limit = stall_limit
         self._consumer: Consumer | None = None
-        self._admin: AdminClient | None = None
+        self._watermarks: Consumer | None = None
 
     def restore(
         self,
@@ -105,10 +111,10 @@ class CompactedReader:
         return sorted(found.partitions)
 
     def close(self) -> None:
-        if self._consumer is not None:
-            self._consumer.close()
-            self._consumer = None
-        self._admin = None
+        for consumer in (self._consumer, self._watermarks):
+            if consumer is not None:
+                consumer.close()
+        self._consumer = self._watermarks = None
 
     def __enter__(self) -> CompactedReader:
         return self
@@ -139,27 +145,29 @@ class CompactedReader:
         return rows, positions
 
     def _high_watermarks(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
-        if not partitions:
-            return {}
-        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        request = {TopicPartition(topic, p): latest for p in partitions}
+        """By a consumer: the admin client's `list_offsets` takes three seconds once in a while."""
+        if self._watermarks is None:
+            self._watermarks = self._access.reader({"isolation.level": "read_uncommitted"})
+            self._watermarks.list_topics(topic, timeout=_REQUEST_SECONDS)
         deadline = time.monotonic() + _REQUEST_SECONDS
+        return {partition: self._high_watermark(TopicPartition(topic, partition), deadline) for partition in partitions}
+
+    def _high_watermark(self, place: TopicPartition, deadline: float) -> int:
+        assert self._watermarks is not None
         while True:
-            self._admin = self._admin or self._access.admin()
-            answers = self._admin.list_offsets(
-                request,
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
-                request_timeout=_REQUEST_SECONDS,
-            )
             try:
-                return {asked.partition: answer.result().offset for asked, answer in answers.items()}
+                answer = self._watermarks.get_watermark_offsets(place, timeout=_REQUEST_SECONDS, cached=False)
+                if answer is not None:
+                    return int(answer[1])
+                why = f"no answer within {_REQUEST_SECONDS:g} s"
             except KafkaException as error:
                 cause: KafkaError = error.args[0]
-                if cause.code() in _OUTDATED:
-                    self._admin = None
-                # A leader that has just been elected may not know of it yet.
-                if cause.code() not in _PASSING | _OUTDATED or time.monotonic() > deadline:
-                    raise KafkaUnavailable(f"cannot learn where {topic} ends: {cause.str()}") from error
+                why = cause.str()
+                # A leader that has just been elected may not know of it yet; outdated metadata is asked for anew.
+                if not cause.retriable() and cause.code() not in _PASSING:
+                    raise KafkaUnavailable(f"cannot learn where {place.topic} ends: {why}") from error
+            if time.monotonic() > deadline:
+                raise KafkaUnavailable(f"cannot learn where {place.topic} ends: {why}")
             time.sleep(_ONE_WAIT_SECONDS)
 
     def _open(self) -> Consumer:
