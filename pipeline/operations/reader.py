@@ -53,7 +53,9 @@ def scan(access: KafkaAccess, scan: Scan, *, stop: Callable[[], bool] = lambda: 
     until = scan.until.timestamp() * 1000 if scan.until else None
     consumer = access.reader()
     try:
-        ends = dict(scan.ends) if scan.ends is not None else _ends_of(consumer, scan.topic)
+        # The ends are looked up in any case: a client that does not know the leaders yet waits half a second.
+        there = _ends_of(consumer, scan.topic)
+        ends = there if scan.ends is None else dict(scan.ends)
         starts = _starts(consumer, scan, ends)
         consumer.assign([TopicPartition(scan.topic, partition, offset) for partition, offset in starts.items()])
         pending = {partition for partition, offset in starts.items() if offset < ends.get(partition, 0)}
