@@ -38,6 +38,8 @@ _PROTECTED = {
     "delivery.report.only.error": "acknowledgements depend on it",
 }
 
+_UNKNOWN = re.compile(r'No such configuration property: "([^"]+)"')
+
 _CLASSIC_ONLY = frozenset({"session.timeout.ms", "heartbeat.interval.ms"})
 
 _CONSUMER = (
@@ -66,8 +68,8 @@ def options_from_environment(environ: Mapping[str, str] = os.environ) -> dict[st
         name = "log_level" if rest == "LOG_LEVEL" else rest.lower().replace("_", ".")
         if name in _PROTECTED:
             raise ConfigurationError(f"{variable} cannot be set: {_PROTECTED[name]}; unset it")
-        _check(variable, name, value)
         options[name] = value
+    _check(options)
     protocol = options.get("group.protocol", "consumer")
     for name in sorted(_CLASSIC_ONLY & options.keys()):
         if protocol != "classic":
@@ -93,16 +95,18 @@ def for_admins(options: Mapping[str, str]) -> dict[str, str]:
     return for_consumers(for_producers(options))
 
 
-def _check(variable: str, name: str, value: str) -> None:
+def _check(options: Mapping[str, str]) -> None:
+    """All of them at once, as some make sense only together."""
     silent = logging.getLogger(f"{__name__}.check")
     silent.disabled = True
     try:
-        # log_level 0: the client is made only to have the setting looked at.
-        Producer({"log_level": "0", name: value}, logger=silent)
+        # Made only to have the settings looked at; it connects to nothing.
+        Producer(dict(options), logger=silent)
     except KafkaException as error:
-        reason = error.args[0].str()
-        if reason.startswith("No such configuration property"):
+        reason: str = error.args[0].str()
+        if unknown := _UNKNOWN.match(reason):
             raise ConfigurationError(
-                f"{variable}: Kafka's client has no setting {name}; correct the name or unset it"
+                f"Kafka's client has no setting {unknown[1]}; correct the name of "
+                f"{_PREFIX}{unknown[1].upper().replace('.', '_')} or unset it"
             ) from error
-        raise ConfigurationError(f"{variable}: {reason}") from error
+        raise ConfigurationError(f"the KAFKA_* settings do not work: {reason}") from error
