@@ -21,7 +21,7 @@ from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Tick
 
 UNKNOWN_SECONDS = 10.0
-"""How long a command for an unknown connection waits for `control` to catch up before it is refused."""
+"""How long an unknown connection's first command waits for `control` to catch up before it is refused."""
 BUFFERED = 1000
 """Messages of one topic partition held back before fetching pauses."""
 OPEN_COMMANDS = 50_000
@@ -80,7 +80,7 @@ class Partition:
         self._crowded = False
         self._states: dict[str, ConnectionState] = {}
         self._left: dict[str, list[Entry]] = {}
-        self._unknown_since = 0.0
+        self._unknown_since: dict[str, float] = {}
 
     # --- taking over --------------------------------------------------------------------------------------------
 
@@ -150,7 +150,6 @@ class Partition:
         owner = self.owner(command.connection, now)
         if owner is None or owner.app.name != command.app:
             return self._unknown(arrived, command, tick)
-        self._unknown_since = 0.0
         if owner.wants() or (self._crowded and len(owner.parties) < OPEN_COMMANDS):
             owner.add(Entry(command, arrived.topic, arrived.offset, taken=now, redrive=arrived.redrive))
             return True
@@ -158,8 +157,8 @@ class Partition:
 
     def _unknown(self, arrived: Arrived, command: Command, tick: Tick) -> bool:
         """`control` may lag behind the command by a moment; after that the command is refused."""
-        self._unknown_since = self._unknown_since or tick.now
-        if tick.now - self._unknown_since < UNKNOWN_SECONDS and command.connection not in self._connections:
+        since = self._unknown_since.setdefault(command.connection, tick.now)
+        if tick.now - since < UNKNOWN_SECONDS and command.connection not in self._connections:
             return False
         entry = Entry(command, arrived.topic, arrived.offset, taken=tick.now, redrive=arrived.redrive)
         ending = records.refused(
