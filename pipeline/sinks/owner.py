@@ -301,11 +301,7 @@ class Owner:
                 self.parties.make_ready(entry)
                 self._store(entry, tick)
             case Wait():
-                until = (
-                    error.until.timestamp()
-                    if error.until
-                    else now + (error.delay.total_seconds() if error.delay else 60)
-                )
+                until = _until(error, now)
                 if error.scope == "connection":
                     limiter.block(until)
                     self.state.dirty = True
@@ -434,7 +430,11 @@ class Owner:
             case NotStarted():
                 pass
             case Wait() as error:
-                state.recheck(error.until.timestamp() if error.until else state.now() + 60)
+                until = _until(error, state.now())
+                state.recheck(until)
+                if error.scope == "connection":
+                    state.limiter.block(until)
+                    state.dirty = True
             case Stopped() | Refused() as error:
                 state.stop(str(error))
                 log.warning("connection stopped", connection=state.id, reason=str(error))
@@ -444,6 +444,13 @@ class Owner:
 
     def _encode(self, record: msgspec.Struct) -> bytes:
         return self.shared.codec.encode(record)
+
+
+def _until(error: Wait, now: float) -> float:
+    """POSIX seconds; a minute from now where the destination did not say."""
+    if error.until is not None:
+        return error.until.timestamp()
+    return now + (error.delay.total_seconds() if error.delay else 60)
 
 
 __all__ = ["NotStarted", "Outcome", "Owner", "Shared"]
