@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,13 +29,13 @@ from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.partitioner import partition_of
 from pipeline.sandbox.config import Organization
 from pipeline.schemas.codec import build_codec
-from pipeline.schemas.records import Command, Connection, Result, Run, Status, mapping_scope
+from pipeline.schemas.records import Command, Connection, ConnectionState, Result, Run, Status, mapping_scope
 from pipeline.schemas.topics import Topics
 from pipeline.settings import Settings
 from tests.e2e.record import Record, counted
 from tests.e2e.twins import Twins, twins
 
-PATIENCE = 45.0
+PATIENCE = 40.0
 """Seconds after which what has not come will not come; a test that goes well never gets near it."""
 SOURCE = "togai-main"
 BOOKS = "books"
@@ -113,7 +114,7 @@ class Bench:
         self.codec = build_codec(settings)
         create_topics(access, self.topics.specs(), replication_factor=1)
         self._store = ControlStore(access, self.topics.control, self.codec)
-        self.record = Record(access, self.topics, self.codec)
+        self.record = Record(access, self.topics, self.codec, broken=(Command,))
         self.sent: list[Command] = []
         self.workers: list[SinkProcess] = []
 
@@ -171,8 +172,8 @@ class Bench:
                 raise AssertionError(f"{what}: not within {PATIENCE:g} s\n{self.record.summary()}\n{logs}")
             self.record.poll(0.05)
 
-    def until_results(self, count: int) -> None:
-        self.until(lambda: len(self.record.results) >= count, f"{count} results")
+    def until_results(self, count: int, connection: str = "") -> None:
+        self.until(lambda: len(self.results(connection)) >= count, f"{count} results")
 
     def end(self) -> None:
         """Every worker leaves by SIGTERM, so that nothing can come any more; then all that came is read."""
@@ -189,28 +190,35 @@ class Bench:
 
     # --- what came out ------------------------------------------------------------------------------------------
 
-    @property
-    def results(self) -> list[Result]:
-        return self.record.results
+    def results(self, connection: str = "") -> list[Result]:
+        """Of all connections, or of one."""
+        return [result for result in self.record.results if connection in ("", result.connection)]
 
-    def settled(self) -> set[str]:
-        return {result.settled for result in self.results}
+    def settled(self, connection: str = "") -> Counter[str]:
+        return Counter(result.settled for result in self.results(connection))
 
     def calls(self, organization: str = "") -> int:
         """Writing calls that the twin was sent."""
         wanted = organization or self.twins.organization
         return sum(entry.writing and entry.organization == wanted for entry in self.twins.books.ledger.entries)
 
-    def ended_once(self) -> None:
+    def state(self, connection: str) -> ConnectionState | None:
+        """Its last row."""
+        return self.record.states.get(connection)
+
+    def ended_once(self, connection: str = "") -> None:
         """Exactly one good result a command, one object a key, and each party's contents in the order of the source."""
-        assert not counted(result.command for result in self.results)
-        assert {result.command for result in self.results} == {command.id for command in self.sent}
-        assert {result.status for result in self.results} == {Status.SUCCEEDED}, self.record.summary()
+        sent = [command for command in self.sent if connection in ("", command.connection)]
+        results = self.results(connection)
+        assert not counted(result.command for result in results)
+        assert {result.command for result in results} == {command.id for command in sent}
+        assert {result.status for result in results} == {Status.SUCCEEDED}, self.record.summary()
         wanted: dict[str, list[str]] = {}
-        for command in self.sent:
-            wanted.setdefault(command.party, []).append(command.input["party"]["name"])
-        assert self.twins.versions() == wanted
-        assert {key: len(found) for key, found in self.twins.keyed("contacts").items()} == dict.fromkeys(wanted, 1)
+        for command in sent:
+            wanted.setdefault(command.input["source"]["id"], []).append(command.input["party"]["name"])
+        versions, objects = self.twins.versions(), self.twins.keyed("contacts")
+        assert {key: versions.get(key) for key in wanted} == wanted
+        assert {key: len(objects.get(key, ())) for key in wanted} == dict.fromkeys(wanted, 1)
 
 
 @contextmanager

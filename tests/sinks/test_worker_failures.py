@@ -40,7 +40,7 @@ def test_sigterm_hands_over_without_leaving_a_command_in_doubt(
         sinks.until_results(200)
         sinks.end()
         sinks.ended_once()
-        assert sinks.settled() == {"answer"}
+        assert sinks.settled() == {"answer": 200}
         assert sinks.calls() == 200
 
 
@@ -79,5 +79,5 @@ def test_two_workers_share_and_one_leaves_and_nothing_is_done_twice(
         sinks.until_results(200)
         sinks.end()
         sinks.ended_once()
-        assert sinks.settled() == {"answer"}
+        assert sinks.settled() == {"answer": 200}
         assert sinks.calls() == 200
