@@ -2,8 +2,8 @@
 
 httpx's requests and transports are the interface, aiohttp the engine below (`httpx-aiohttp`), at a fifth of the CPU
 time a call. httpx's client above them is left out: redirects, cookies, authentication and merged defaults are not
-wanted here and cost as much again. The engine's adapter reports a reset as a connect time-out, so what happened is read from
-aiohttp's own exception.
+wanted here and cost as much again. The engine's adapter reports a reset as a connect time-out, so what happened is
+read from aiohttp's own exception.
 """
 
 from __future__ import annotations
