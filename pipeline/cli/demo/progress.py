@@ -9,7 +9,8 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from pipeline.cli.installation import Installation
-from pipeline.schemas.records import Command, Decision, Result, Step, Verdict
+from pipeline.operations.settle import Watchman
+from pipeline.schemas.records import Command, Decision, Result, Verdict
 
 Told = TypeVar("Told", bound=msgspec.Struct)
 
@@ -20,17 +21,16 @@ class Progress:
     def __init__(self, here: Installation) -> None:
         topics, codec = here.topics, here.codec
         self._decode = codec.decode
+        self._watchman = Watchman(here.access, topics, codec)
         self._kinds: dict[str, type[msgspec.Struct]] = {
             topics.decisions: Decision,
             topics.results: Result,
-            topics.steps: Step,
         }
         for app in here.apps:
             self._kinds |= {topics.commands(app): Command, topics.commands(app, bulk=True): Command}
         self._events = {topics.events(app) for app in here.apps}
         self.events = 0
         self.commands: set[str] = set()
-        self.steps: set[str] = set()
         self.results: dict[str, Result] = {}
         self.repeated = 0
         self.decisions: list[Decision] = []
@@ -43,8 +43,10 @@ class Progress:
             ]
         )
 
-    def poll(self, seconds: float = 0.1) -> None:
-        for message in self._reader.consume(1000, seconds):
+    def poll(self, seconds: float = 0.1) -> bool:
+        """False when nothing came."""
+        messages = self._reader.consume(1000, seconds)
+        for message in messages:
             value, topic = message.value(), message.topic() or ""
             if message.error() is not None or value is None:
                 continue
@@ -54,13 +56,12 @@ class Progress:
             match self._decode(self._kinds[topic], value):
                 case Command() as command:
                     self.commands.add(command.id)
-                case Step() as step:
-                    self.steps.add(step.id)
                 case Decision() as decision:
                     self.decisions.append(decision)
                 case Result() as result:
                     self.repeated += result.command in self.results
                     self.results[result.command] = result
+        return bool(messages)
 
     @property
     def verdicts(self) -> Counter[Verdict]:
@@ -68,13 +69,16 @@ class Progress:
 
     @property
     def settled(self) -> bool:
-        """Every event is decided, every command has its result, and every run that goes on went on."""
-        going_on = sum(1 for result in self.results.values() if result.command in self.steps)
-        return (
-            len(self.decisions) >= self.events > 0
-            and self.commands == self.results.keys()
-            and going_on == len(self.steps)
-        )
+        """Every event is decided, every command has its result, and nothing is under way."""
+        if not self._even or not self._watchman.look().settled():
+            return False
+        while self.poll():
+            pass
+        return self._even
+
+    @property
+    def _even(self) -> bool:
+        return len(self.decisions) >= self.events > 0 and self.commands == self.results.keys()
 
     def close(self) -> None:
         self._reader.close()
