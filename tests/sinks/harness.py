@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline.apps.registry import load_apps
 from pipeline.apps.transport import HttpTransport
 from pipeline.control.secrets import load_secret_box, secret_name
@@ -27,13 +29,13 @@ from pipeline.failpoints import VARIABLE
 from pipeline.kafka.admin import create_topics
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.partitioner import partition_of
-from pipeline.sandbox.config import Organization
+from pipeline.sandbox.config import Organization, load
 from pipeline.schemas.codec import build_codec
 from pipeline.schemas.records import Command, Connection, ConnectionState, Result, Run, Status, mapping_scope
 from pipeline.schemas.topics import Topics
 from pipeline.settings import Settings
 from tests.e2e.record import Record, counted
-from tests.e2e.twins import Twins, twins
+from tests.e2e.twins import NO_LIMITS, ROOT, Twins, twins
 
 PATIENCE = 40.0
 """Seconds after which what has not come will not come; a test that goes well never gets near it."""
@@ -62,9 +64,17 @@ class SinkProcess:
         self._process.kill()
         self._process.wait()
 
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.poll()
+
+    def ask_to_leave(self) -> None:
+        """SIGTERM. Returns at once."""
+        self._process.terminate()
+
     def leave(self) -> int:
         """SIGTERM; gives the exit code."""
-        self._process.terminate()
+        self.ask_to_leave()
         return self._process.wait(PATIENCE)
 
     def pause(self) -> None:
@@ -240,6 +250,12 @@ def bench(
             yield made
         finally:
             made.close()
+
+
+def second_organization() -> Organization:
+    """Another organisation of the twin's user."""
+    first = load(ROOT / "configs" / "sandbox.yaml").zohobooks.organizations[0]
+    return msgspec.structs.replace(first, id="20000001", name="Second Traders", limits=NO_LIMITS)
 
 
 def keyed_to(partition: int, partitions: int, start: str = BOOKS) -> str:

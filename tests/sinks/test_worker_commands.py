@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
 import pytest
 
 from pipeline.kafka.clients import KafkaAccess
-from pipeline.sandbox.config import Organization, load
 from pipeline.sandbox.faults import Fault, blocked
 from pipeline.schemas.records import Status
 from tests.e2e.record import counted
-from tests.e2e.twins import NO_LIMITS, ROOT
-from tests.sinks.harness import Bench, backlog, bench, keyed_to, upsert
+from tests.sinks.harness import Bench, backlog, bench, keyed_to, second_organization, upsert
 
 CONTACTS = "/books/v3/contacts*"
 STRANGER, NEIGHBOUR = keyed_to(1, 2, "stranger"), keyed_to(1, 2, "neighbour")
@@ -29,7 +26,9 @@ def name(start: str) -> str:
 def sinks(kafka: KafkaAccess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A worker at work. What takes long to end is sent before the first test; at the end nothing is there twice."""
     directory = tmp_path_factory.mktemp("sinks")
-    with bench(kafka, f"sinks-{directory.name}.", directory, partitions=2, organizations=[second()]) as made:
+    with bench(
+        kafka, f"sinks-{directory.name}.", directory, partitions=2, organizations=[second_organization()]
+    ) as made:
         made.connect(NEIGHBOUR)
         made.send_raw([(NEIGHBOUR.encode(), UNREADABLE)])
         made.send([upsert("strange", 0, STRANGER), *backlog(2, 2, NEIGHBOUR)])
@@ -37,12 +36,6 @@ def sinks(kafka: KafkaAccess, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield made
         made.end()
         assert not counted(result.command for result in made.results())
-
-
-def second() -> Organization:
-    """Another organisation of the same user."""
-    first = load(ROOT / "configs" / "sandbox.yaml").zohobooks.organizations[0]
-    return msgspec.structs.replace(first, id="20000001", name="Second Traders", limits=NO_LIMITS)
 
 
 def test_a_lost_answer_is_settled_by_a_repeat_and_leaves_one_object(sinks: Bench) -> None:
@@ -62,8 +55,8 @@ def test_a_lost_answer_is_settled_by_a_repeat_and_leaves_one_object(sinks: Bench
 def test_a_blocked_organization_stops_its_connection_and_no_other_on_the_partition(sinks: Bench) -> None:
     here, there = name("free"), name("blocked")
     sinks.connect(here)
-    sinks.connect(there, organization_id=second().id)
-    sinks.twins.books.place(blocked(method="PUT", path=CONTACTS, organization=second().id))
+    sinks.connect(there, organization_id=second_organization().id)
+    sinks.twins.books.place(blocked(method="PUT", path=CONTACTS, organization=second_organization().id))
     sinks.send([upsert("first", 0, there)])
     sinks.until(lambda: bool(_blocked(sinks, there)), "the block is written down")
 
@@ -72,7 +65,7 @@ def test_a_blocked_organization_stops_its_connection_and_no_other_on_the_partiti
 
     sinks.ended_once(here)
     assert not sinks.results(there)
-    assert sinks.calls(second().id) == 1
+    assert sinks.calls(second_organization().id) == 1
 
 
 def _blocked(sinks: Bench, connection: str) -> object:
