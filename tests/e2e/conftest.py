@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pipeline.kafka.clients import KafkaAccess
+from pipeline.sandbox.config import Organization
 from tests.e2e.machine import Machine
 from tests.e2e.twins import twins
 
 
 @contextmanager
-def running(access: KafkaAccess, directory: Path) -> Iterator[Machine]:
-    with twins() as both:
+def running(access: KafkaAccess, directory: Path, organizations: Sequence[Organization] = ()) -> Iterator[Machine]:
+    """A machine with topics and twins of its own; `organizations` are there besides the sandbox's."""
+    with twins(organizations) as both:
         machine = Machine(access, f"e2e-{uuid.uuid4().hex[:8]}.", directory, both)
         try:
             yield machine

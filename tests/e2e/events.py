@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.sandbox.wire import Json
-from tests.e2e.machine import TOGAI, Machine
+from tests.e2e.control import TOGAI
+from tests.e2e.machine import Machine
 
 
 def account_created(account: Json, *, id_: str = "", **data: Any) -> Json:

@@ -20,28 +20,17 @@ from pipeline.cli.run import Role
 from pipeline.control.apply import Done
 from pipeline.kafka.admin import create_topics
 from pipeline.kafka.clients import KafkaAccess
-from pipeline.kafka.partitioner import partition_of
 from pipeline.kafka.ports import free_port
 from pipeline.sandbox.wire import Json, encode
 from pipeline.schemas.codec import build_codec
 from pipeline.settings import Settings
+from tests.e2e.control import PARTITIONS, ControlFile
 from tests.e2e.record import Record
 from tests.e2e.roles import RoleProcess
-from tests.e2e.twins import ROOT, Twins
+from tests.e2e.twins import Twins
 
-PARTITIONS = 4
 PATIENCE = 90.0
 """Seconds after which what has not come will not come; a test that goes well never gets near it."""
-
-
-def named(app: str, partition: int) -> str:
-    """A connection id whose commands land on `partition`."""
-    return next(id_ for n in range(1000) if partition_of((id_ := f"{app}-{n}").encode(), PARTITIONS) == partition)
-
-
-TOGAI = named("togai", 0)
-BOOKS = named("books", PARTITIONS - 1)
-"""On partitions that two workers never share: range assignment gives each one half."""
 
 
 class Machine:
@@ -49,6 +38,7 @@ class Machine:
 
     def __init__(self, access: KafkaAccess, prefix: str, directory: Path, twins: Twins) -> None:
         self.twins = twins
+        self.control = ControlFile(directory, twins)
         self._directory = directory
         self._environment = {
             "KAFKA_BOOTSTRAP_SERVERS": access.bootstrap_servers,
@@ -109,54 +99,16 @@ class Machine:
 
     # --- control ------------------------------------------------------------------------------------------------
 
-    def secret(self, name: str, value: str) -> str:
-        """Where a file of connections finds it."""
-        path = self._directory / name
-        path.write_text(value, encoding="utf-8")
-        return f"{{file: {path}}}"
-
-    def apply(self, text: str) -> list[Done]:
-        """As `pipeline apply FILE --yes`; gives what became of each row."""
-        file = self._directory / "control.yaml"
-        file.write_text(text, encoding="utf-8")
+    def apply(self, file: Path) -> dict[str, Done]:
+        """As `pipeline apply FILE --yes`; gives what became of each row, by its id."""
         applier, stored = self.here.applier(), self.here.control()
-        return asyncio.run(applier.apply(applier.plan([file], stored), stored, self.here.store()))
+        done = asyncio.run(applier.apply(applier.plan([file], stored), stored, self.here.store()))
+        return {item.id: item for item in done}
 
-    def connect(self, *, books: str = BOOKS, **changed: str) -> list[Done]:
-        """Both apps, both flows of the catalogue, and a link of each; `changed` settings of the Zoho connection."""
-        done = self.apply(self.connections({books: changed}))
-        assert all(item.good for item in done), done
-        return done
-
-    def connections(self, books: Mapping[str, Mapping[str, str]]) -> str:
-        """The text of a file: the Togai connection, Zoho connections with their settings, links of the first one."""
-        first = next(iter(books))
-        client = self.twins.config.zohobooks.clients[0]
-        url = self.twins.books.base_url
-        parts = [
-            "connections:",
-            f"  - id: {TOGAI}",
-            "    app: togai",
-            f'    settings: {{base_url: "{self.twins.togai.base_url}", calls_per_second: 10000, quiet_seconds: 1}}',
-            f"    secrets: {{api_token: {self.secret('togai', self.twins.config.togai.tokens[0])}}}",
-        ]
-        for id_, changed in books.items():
-            settings = {"organization_id": self.twins.organization, "accounts_url": url, "api_url": url, **changed}
-            secrets = {
-                "client_id": self.secret("client", client.id),
-                "client_secret": self.secret("client-secret", client.secret),
-                "self_client_code": self.secret(f"code-{id_}", self.twins.code()),
-            }
-            parts += [f"  - id: {id_}", "    app: zohobooks", "    settings:"]
-            parts += ["      calls_per_minute: 1000000", "      calls_per_day: 1000000", "      quiet_seconds: 1"]
-            parts += [f'      {name}: "{value}"' for name, value in settings.items()]
-            parts += ["    secrets:", *(f"      {name}: {where}" for name, where in secrets.items())]
-        flows = os.path.relpath(ROOT / "configs" / "flows", self._directory)
-        parts += [f'flows: ["{flows}/togai-*.yaml"]', "links:"]
-        for link, flow in FLOWS.items():
-            parts += [f"  - id: {link}", f"    flow: {flow}"]
-            parts += [f"    connections: {{togai: {TOGAI}, zohobooks: {first}}}"]
-        return "\n".join(parts) + "\n"
+    def connect(self) -> None:
+        """Both apps, both flows of the catalogue, and a link of each."""
+        done = self.apply(self.control.write([self.control.togai(), self.control.books()], self.control.links()))
+        assert all(item.good for item in done.values()), done
 
     # --- events -------------------------------------------------------------------------------------------------
 
@@ -190,12 +142,6 @@ class Machine:
                 return False
 
         self.until(ready, "the gateway is ready")
-
-
-FLOWS = {
-    "accounts": "togai-account-to-zohobooks-contact",
-    "invoices": "togai-invoice-to-zohobooks-invoice",
-}
 
 
 def _settings(environment: Mapping[str, str]) -> Settings:

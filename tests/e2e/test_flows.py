@@ -20,8 +20,9 @@ from pipeline.sandbox.scenario import Expected
 from pipeline.sandbox.wire import Json, encode
 from pipeline.schemas.records import Lane, Status, Verdict
 from tests.e2e.conftest import running
+from tests.e2e.control import BOOKS, TOGAI
 from tests.e2e.events import Backlog, account_created, invoice_generated
-from tests.e2e.machine import BOOKS, PATIENCE, TOGAI, Machine
+from tests.e2e.machine import PATIENCE, Machine
 from tests.e2e.record import counted
 
 SEATS = 90

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pipeline.cli.run import Role
 from pipeline.schemas.records import Command, Decision
+from tests.e2e.control import PARTITIONS
 from tests.e2e.events import Backlog
 from tests.e2e.groups import shares
 from tests.e2e.judge import all_promises_hold
-from tests.e2e.machine import PARTITIONS, Machine
+from tests.e2e.machine import Machine
 
 ACCOUNTS = 60
 """Times five events each."""

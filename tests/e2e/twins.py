@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from pipeline.sandbox import scenario
-from pipeline.sandbox.config import Hook, Organization, SandboxConfig, ZohoLimits, load
+from pipeline.sandbox.config import CustomField, Hook, Organization, SandboxConfig, ZohoLimits, load
 from pipeline.sandbox.serve import Served, serve_in_thread
 from pipeline.sandbox.togai.server import TogaiTwin
 from pipeline.sandbox.wire import Json
@@ -46,6 +46,14 @@ class Twins:
         client = self.config.zohobooks.clients[0].id
         scopes = ("ZohoBooks.fullaccess.all",)
         return self.books.call(lambda: self.books.twin.state.oauth.grant(client, scopes))
+
+    def revoke(self, refresh_token: str) -> None:
+        """As when a person revokes the client's access to this one."""
+        self.books.call(lambda: self.books.twin.state.oauth.revoke(refresh_token))
+
+    def define(self, organization: str, field: CustomField) -> None:
+        """Add a custom field."""
+        self.books.call(lambda: self._books(organization).define(field))
 
     def bulk(self, accounts: int, invoices: int, *, seed: int) -> scenario.Expected:
         """Accounts ``bulk-<seed>-<number>`` and generated invoices, spread evenly."""

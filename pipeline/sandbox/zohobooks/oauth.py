@@ -88,6 +88,11 @@ class OAuth:
         self.revoke_access()
         self._refresh.clear()
 
+    def revoke(self, token: str) -> None:
+        """One refresh token dies, with its access tokens. Raises KeyError for one that is not alive."""
+        for access in self._refresh.pop(token).access:
+            self._access.pop(access, None)
+
     def live_access_tokens(self) -> int:
         now = self._clock.now()
         return sum(access.expires > now for access in self._access.values())

@@ -110,3 +110,13 @@ def test_no_token_is_14_and_a_foreign_organisation_is_57(zoho: Zoho) -> None:
     assert code_of(zoho.call("GET", "contacts", organization_id="1")) == (401, 57)
     del zoho.http.headers["Authorization"]
     assert code_of(zoho.call("GET", "contacts")) == (401, 14)
+
+
+def test_a_revoked_refresh_token_is_dead_with_its_access_tokens_and_others_live_on(zoho: Zoho) -> None:
+    oauth = zoho.served.twin.state.oauth
+    other = zoho.exchange(zoho.code()).json()
+    zoho.served.call(lambda: oauth.revoke(zoho.tokens["refresh_token"]))
+
+    assert zoho.refresh().json() == {"error": "invalid_code"}
+    assert oauth.access(zoho.tokens["access_token"]) is None
+    assert oauth.access(other["access_token"]) is not None
