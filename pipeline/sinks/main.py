@@ -45,7 +45,7 @@ async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Wo
         worker = Worker(
             access=access,
             topics=topics,
-            shared=Shared(topics, codec, MappingTable(), random.random),
+            shared=Shared(topics, codec, MappingTable(codec), random.random),
             apps=apps,
             control=control,
             box=load_secret_box(settings),

@@ -1,16 +1,24 @@
 """The table of mapped ids in memory: both directions of every pair, read from `id.mappings`.
 
-One dict for each (scope, app, type), from id to a packed value: a million pairs must fit into a worker.
+What was there at the start is packed (`packed`), a million pairs in some 150 MB; what came since is in a dict over it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 
 from pipeline.apps.base import Mapped, Pair
-from pipeline.schemas.records import ObjectRef, mapping_key
+from pipeline.schemas.codec import Codec
+from pipeline.schemas.records import Mapping, ObjectRef, mapping_key
+from pipeline.sinks.packed import PackedIndex
 
-_SEPARATOR = "\x1f"
+_GONE = b""
+
+Undo = list[tuple[bytes, bytes | None]]
+"""The overlay's entries as they were, by key; None where there was none."""
 
 
 class _Other(msgspec.Struct):
@@ -34,41 +42,52 @@ class MappingTable:
     (`_ahead`), so that memory never falls behind what it has already planned with.
     """
 
-    def __init__(self) -> None:
-        self._tables: dict[str, dict[bytes, bytes]] = {}
+    def __init__(self, codec: Codec | None = None) -> None:
+        self._codec = codec or Codec()
+        self._base = PackedIndex()
+        self._overlay: dict[bytes, bytes] = {}
         self._ahead: dict[bytes, bytes] = {}
+        self._kinds: dict[tuple[str, str], int] = {}
+        self._names: list[tuple[str, str]] = []
+        self._prefixes: dict[bytes, bytes] = {}
+        self._bulk: PackedIndex | None = None
         self._decode = msgspec.json.Decoder(_Row).decode
 
-    def __len__(self) -> int:
-        return sum(len(table) for table in self._tables.values())
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Rows loaded within go into a packed base, which replaces everything: for reading the topic from its start."""
+        self._bulk = PackedIndex()
+        try:
+            yield
+            self._bulk.seal()
+            self._base, self._overlay = self._bulk, {}
+        finally:
+            self._bulk = None
 
     def load(self, key: bytes, value: bytes | None) -> None:
-        """One row of the topic, a tombstone included."""
-        scope, app, type_, id_ = key.split(b"/", 3)
-        table = self._tables.setdefault(f"{scope.decode()}/{app.decode()}/{type_.decode()}", {})
-        if value is None:
-            table.pop(id_, None)
+        """One row of the topic, a tombstone included. Raises ValueError or `Undecodable` where it is none."""
+        short = self._short(key)
+        packed = _GONE if value is None else self._packed_row(value)
+        if self._bulk is not None:
+            self._bulk.append(short, packed)
             return
-        row = self._decode(value)
-        packed = _pack(row.other.app, row.other.type, row.other.id, row.hash, row.version)
-        if self._ahead and key in self._ahead:
-            if self._ahead[key] == packed:
-                del self._ahead[key]
+        if self._ahead and short in self._ahead:
+            if self._ahead[short] == packed:
+                del self._ahead[short]
             return
-        table[id_] = packed
+        self._overlay[short] = packed
 
     def get(self, scope: str, ref: ObjectRef) -> Mapped | None:
-        table = self._tables.get(f"{scope}/{ref.app}/{ref.type}")
-        packed = table.get(ref.id.encode()) if table else None
-        if packed is None:
+        packed = self._find(self._short(mapping_key(scope, ref).encode()))
+        if not packed:
             return None
-        app, type_, hash_, version, id_ = packed.decode().split(_SEPARATOR, 4)
+        hash_, version, id_ = packed[1:].decode().split("\x1f", 2)
+        app, type_ = self._names[packed[0]]
         return Mapped(other=ObjectRef(app=app, type=type_, id=id_), hash=hash_, version=version)
 
     def has(self, key: str) -> bool:
         """Whether the object of a topic key (``scope/app/type/id``) has a counterpart."""
-        scope, app, type_, id_ = key.split("/", 3)
-        return id_.encode() in self._tables.get(f"{scope}/{app}/{type_}", {})
+        return bool(self._find(self._short(key.encode())))
 
     def clash(self, scope: str, pair: Pair) -> str:
         """Why `pair` cannot be written, "" when it can: one of its sides already belongs to another."""
@@ -81,28 +100,50 @@ class MappingTable:
                 )
         return ""
 
-    def put(self, scope: str, pair: Pair) -> list[tuple[str, bytes, bytes | None]]:
+    def put(self, scope: str, pair: Pair) -> Undo:
         """Write both directions; gives what `undo` needs should the transaction fail."""
-        undo = []
+        undo: Undo = []
         for one, other in ((pair.source, pair.destination), (pair.destination, pair.source)):
-            name, id_ = f"{scope}/{one.app}/{one.type}", one.id.encode()
-            table = self._tables.setdefault(name, {})
-            undo.append((name, id_, table.get(id_)))
-            packed = _pack(other.app, other.type, other.id, pair.hash, pair.version)
-            table[id_] = self._ahead[f"{name}/".encode() + id_] = packed
+            short = self._short(mapping_key(scope, one).encode())
+            undo.append((short, self._overlay.get(short)))
+            packed = self._pack(other.app, other.type, other.id, pair.hash, pair.version)
+            self._overlay[short] = self._ahead[short] = packed
         return undo
 
-    def undo(self, entries: list[tuple[str, bytes, bytes | None]]) -> None:
-        for name, id_, before in reversed(entries):
-            self._ahead.pop(f"{name}/".encode() + id_, None)
+    def undo(self, entries: Undo) -> None:
+        for short, before in reversed(entries):
+            self._ahead.pop(short, None)
             if before is None:
-                self._tables[name].pop(id_, None)
+                self._overlay.pop(short, None)
             else:
-                self._tables[name][id_] = before
+                self._overlay[short] = before
 
+    def _find(self, short: bytes) -> bytes | None:
+        found = self._overlay.get(short)
+        return self._base.get(short) if found is None else found
 
-def _pack(app: str, type_: str, id_: str, hash_: str, version: str) -> bytes:
-    return _SEPARATOR.join((app, type_, hash_, version, id_)).encode()
+    def _packed_row(self, value: bytes) -> bytes:
+        if value[:1] == b"{":
+            row = self._decode(value)
+            return self._pack(row.other.app, row.other.type, row.other.id, row.hash, row.version)
+        record = self._codec.decode(Mapping, value)
+        other = record.other
+        return self._pack(other.app, other.type, other.id, record.hash, record.version)
+
+    def _pack(self, app: str, type_: str, id_: str, hash_: str, version: str) -> bytes:
+        kind = self._kinds.get((app, type_))
+        if kind is None:
+            kind = self._kinds[app, type_] = len(self._names)
+            self._names.append((app, type_))
+        return b"%c%s\x1f%s\x1f%s" % (kind, hash_.encode(), version.encode(), id_.encode())
+
+    def _short(self, key: bytes) -> bytes:
+        """The key with its ``scope/app/type`` as a number: there are few of those, and many ids."""
+        end = key.index(b"/", key.index(b"/", key.index(b"/") + 1) + 1)
+        prefix = self._prefixes.get(key[:end])
+        if prefix is None:
+            prefix = self._prefixes[key[:end]] = len(self._prefixes).to_bytes(2, "big")
+        return prefix + key[end + 1 :]
 
 
 def keys(scope: str, pair: Pair) -> tuple[str, str]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from pipeline.errors import Undecodable
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.compacted import CompactedReader, read_to_end
 from pipeline.kafka.errors import KafkaUnavailable
@@ -88,28 +90,25 @@ class MappingTail:
 
     def catch_up(self) -> None:
         """Up to the high watermark of now, from where it stood. Raises `RestoreStalled`."""
-        for batch in self._reader.restore(self._topic, start=self._positions):
-            self._take(batch)
+        with nullcontext() if self._positions else self._table.bulk():
+            for batch in self._reader.restore(self._topic, start=self._positions):
+                self._take(batch)
 
     def poll(self) -> list[str]:
         """Take in what came since; gives the keys of the rows that landed."""
-        return self._take(self._reader.poll())
+        batch = self._reader.poll()
+        self._take(batch)
+        return [(message.key() or b"").decode(errors="replace") for message in batch]
 
     def close(self) -> None:
         self._reader.close()
 
-    def _take(self, batch: list[Message]) -> list[str]:
-        landed = []
-        load = self._table.load
+    def _take(self, batch: list[Message]) -> None:
+        load, positions = self._table.load, self._positions
         for message in batch:
             key = message.key() or b""
             try:
                 load(key, message.value())
-            except ValueError as error:
+            except (ValueError, OverflowError, Undecodable) as error:
                 log.error("a mapping row cannot be read and is left out", key=key, error=str(error))
-                continue
-            landed.append(key.decode())
-        if batch:
-            for message in batch:
-                self._positions[message.partition() or 0] = (message.offset() or 0) + 1
-        return landed
+            positions[message.partition() or 0] = (message.offset() or 0) + 1

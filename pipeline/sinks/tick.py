@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.apps.base import Call, Pair
 from pipeline.sinks.entry import Entry
-from pipeline.sinks.mappings import MappingTable
+from pipeline.sinks.mappings import MappingTable, Undo
 
 if TYPE_CHECKING:
     from pipeline.sinks.owner import Owner
@@ -44,7 +44,7 @@ class Tick:
     touched: set[int] = field(default_factory=set)
     mapped: set[str] = field(default_factory=set)
     ended: int = 0
-    _undo: list[tuple[int, MappingTable, list[tuple[str, bytes, bytes | None]]]] = field(default_factory=list)
+    _undo: list[tuple[int, MappingTable, Undo]] = field(default_factory=list)
 
     def say(self, index: int, topic: str, key: bytes, value: bytes | None, partition: int | None = None) -> None:
         self.outs.append(Out(index, topic, key, value, partition))

@@ -119,7 +119,7 @@ class Worker:
         self._consumer.subscribe(
             list(self._read), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
-        log.info("sink worker started", topics=len(self._read), mappings=len(self._shared.mappings))
+        log.info("sink worker started", topics=len(self._read))
         try:
             while not self.stopping.is_set():
                 self._receive(self._poll_seconds())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from pipeline.apps.base import Pair
+from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Mapping, ObjectRef, mapping_key, mapping_scope
+from pipeline.settings import Encoding
 from pipeline.sinks.mappings import MappingTable
 
 SCOPE = mapping_scope("togai-main", "books-main")
@@ -57,3 +60,52 @@ def test_undo_gives_back_what_was_there_before() -> None:
     fresh.undo(fresh.put(SCOPE, PAIR))
     assert fresh.get(SCOPE, ACCOUNT) is None
     assert not fresh.has(mapping_key(SCOPE, CONTACT))
+
+
+def rows_of(pair: Pair, codec: Codec) -> list[tuple[bytes, bytes]]:
+    return [
+        (mapping_key(SCOPE, one).encode(), codec.encode(Mapping(other=other, hash=pair.hash, version=pair.version)))
+        for one, other in ((pair.source, pair.destination), (pair.destination, pair.source))
+    ]
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_a_base_read_in_bulk_is_found_and_what_comes_later_goes_over_it(encoding: Encoding) -> None:
+    codec = Codec(encoding)
+    table = MappingTable(codec)
+    with table.bulk():
+        for key, value in (*rows_of(Pair(ACCOUNT, CONTACT, hash="old"), codec), *rows_of(PAIR, codec)):
+            table.load(key, value)
+        for number in range(1000):
+            here, there = (ObjectRef(app=app, type="x", id=str(number)) for app in ("togai", "zohobooks"))
+            for key, value in rows_of(Pair(here, there), codec):
+                table.load(key, value)
+    found = table.get(SCOPE, CONTACT)
+    assert found is not None
+    assert (found.other, found.hash) == (ACCOUNT, "cafe")
+    assert table.get(SCOPE, ObjectRef(app="togai", type="x", id="1000")) is None
+    undo = table.put(SCOPE, Pair(ACCOUNT, CONTACT, hash="beef"))
+    table.undo(undo)
+    back = table.get(SCOPE, ACCOUNT)
+    assert back is not None
+    assert back.hash == "cafe"
+    table.load(mapping_key(SCOPE, ACCOUNT).encode(), None)
+    assert table.get(SCOPE, ACCOUNT) is None
+    assert not table.has(mapping_key(SCOPE, ACCOUNT))
+
+
+def test_older_rows_of_ours_that_come_back_do_not_overwrite_newer_ones() -> None:
+    table, codec = MappingTable(), Codec()
+    for hash_ in ("first", "second"):
+        table.put(SCOPE, Pair(ACCOUNT, CONTACT, hash=hash_))
+    for hash_ in ("first", "second"):
+        for key, value in rows_of(Pair(ACCOUNT, CONTACT, hash=hash_), codec):
+            table.load(key, value)
+        found = table.get(SCOPE, ACCOUNT)
+        assert found is not None
+        assert found.hash == "second"
+    for key, value in rows_of(Pair(ACCOUNT, CONTACT, hash="by another"), codec):
+        table.load(key, value)
+    found = table.get(SCOPE, ACCOUNT)
+    assert found is not None
+    assert found.hash == "by another"
