@@ -9,7 +9,7 @@ STARTED = "Kafka Server started (kafka.server.KafkaRaftServer)"
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|not enough space", re.IGNORECASE)
 _BIND = re.compile(r"failed to bind to (\S+?): Address already in use|Address already in use")
 _HEADER = re.compile(r"^\d{4}-\d\d-\d\d[T ][\d:,.]+ (?P<level>[A-Z]+) (?P<text>.*)$")
-_CAUSE = re.compile(r"^Caused by: (?:[\w.$]+\.)?(?P<cause>[\w$]+: .+)$")
+_CAUSE = re.compile(r"^(?:Caused by: )?(?:[\w$]+\.)+(?P<cause>[\w$]+: .+)$")
 
 
 def why_it_ended(log: str, output: str) -> str:

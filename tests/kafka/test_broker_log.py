@@ -23,6 +23,12 @@ Caused by: org.apache.kafka.common.KafkaException: Stored node id 7 does not mat
         (STACK, "", "Stored node id 7 does not match"),
         ("ERROR Disk error\njava.io.IOException: No space left on device\n", "", "the disk is full"),
         (
+            "2026-11-24T00:15:06,012 ERROR Exiting Kafka due to fatal exception (kafka.Kafka$)\n"
+            "java.lang.RuntimeException: Stored node id 7 doesn't match\n\tat kafka.Kafka.main(Kafka.scala:1)\n",
+            "",
+            "fatal exception (kafka.Kafka$): RuntimeException: Stored node id 7 doesn't match",
+        ),
+        (
             "Caused by: org.apache.kafka.common.KafkaException: Socket server failed to bind to "
             "127.0.0.1:29192: Address already in use.\n",
             "",
