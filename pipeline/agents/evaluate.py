@@ -8,7 +8,7 @@ from typing import Protocol
 
 from confluent_kafka import Message
 
-from pipeline.agents.outgoing import Outgoing
+from pipeline.agents.outgoing import Record
 
 
 class Evaluator(Protocol):
@@ -26,7 +26,7 @@ class Evaluator(Protocol):
     def let_go(self, partitions: Collection[int]) -> None:
         """These are another worker's now."""
 
-    def evaluate(self, messages: Sequence[Message]) -> Iterable[Outgoing]:
+    def evaluate(self, messages: Sequence[Message]) -> Iterable[Record]:
         """What the messages come to, one after the other; lazily, so that it can be sent meanwhile.
 
         No I/O. Nothing is raised for the sake of one message. May raise `Retry`: the batch comes again. A batch that

@@ -17,21 +17,25 @@ from pipeline.kafka.batch import Batch, Place
 from pipeline.kafka.batches import BatchConsumer, into_loop
 from pipeline.kafka.clients import KafkaAccess
 
+IN_FLIGHT = 2
+"""Batches out at a time: one in work and one ready for it."""
+
 
 class BatchChannel(Channel[Batch]):
     """A channel for batches, with a queue of its own.
 
     The queues that Faust makes are emptied at each rebalance of Faust's own consumer, with which batches have
-    nothing to do: one that vanished would never be settled.
+    nothing to do: one that vanished would never be settled. There is room for all that are out, so that `put` never
+    waits and batches keep their order.
     """
 
     def __init__(self, app: faust.App, **options: Any) -> None:
-        super().__init__(app, **{**options, "maxsize": 1})
+        super().__init__(app, **{**options, "maxsize": IN_FLIGHT})
 
     @property
     def queue(self) -> ThrowableQueue[Any]:
         if self._queue is None:
-            self._queue = ThrowableQueue(maxsize=1, flow_control=FlowControlEvent(initially_suspended=False))
+            self._queue = ThrowableQueue(maxsize=IN_FLIGHT, flow_control=FlowControlEvent(initially_suspended=False))
         return self._queue
 
 
@@ -79,6 +83,7 @@ class Feed(Service):
             on_lost=self._gone,
             on_failure=ended,
             batch_size=self._batch_size,
+            in_flight=IN_FLIGHT,
         )
         self._consumer.start()
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from confluent_kafka import Producer
 
-from pipeline.agents.outgoing import Outgoing
+from pipeline.agents.outgoing import Record
 from pipeline.errors import Retry
 from pipeline.failpoints import fail_point
 from pipeline.kafka.batch import Batch
@@ -39,7 +39,7 @@ class Transactions:
         """Get the producer ready before the first batch waits for it."""
         self._ready()
 
-    def carry_out(self, batch: Batch, records: Iterable[Outgoing]) -> None:
+    def carry_out(self, batch: Batch, records: Iterable[Record]) -> None:
         """Produce `records` and commit the batch's offsets. Raises one of `COMES_AGAIN`."""
 
         def before_commit() -> None:
@@ -70,7 +70,7 @@ class Transactions:
         return self._producer
 
 
-def _produce(records: Iterable[Outgoing], producer: Producer) -> None:
+def _produce(records: Iterable[Record], producer: Producer) -> None:
     produce = producer.produce
     for topic, value, key, partition, headers in records:
         while True:

@@ -13,6 +13,7 @@ from pipeline.agents.batch import DecideBatch
 from pipeline.agents.dedupe import Dedupe
 from pipeline.agents.rules import LiveRules
 from pipeline.agents.tail import DecisionTail
+from pipeline.agents.tuning import tune_interpreter
 from pipeline.apps.base import App
 from pipeline.apps.registry import load_apps
 from pipeline.clock import SystemClock
@@ -43,6 +44,7 @@ def run(settings: Settings) -> None:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        tune_interpreter()
         await serve(settings, stopping)
 
     asyncio.run(until_signalled())

@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # not re-exported
+
+from pipeline.kafka.clients import KafkaAccess
 
 PARTITIONS = 8
 _SECONDS = 60.0
@@ -39,14 +41,15 @@ def drop_topics(bootstrap: str, topics: Iterable[str]) -> None:
         future.result(_SECONDS)
 
 
-def fill(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]], partitions: int = PARTITIONS) -> int:
-    """Write (key, value) pairs, in turn over the partitions of `topic`; gives their number."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
+def fill(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+    """Write (key, value) pairs to `topic`, partitions by key; gives their number."""
+    producer = KafkaAccess(bootstrap).producer({"linger.ms": 20, "compression.type": "none"})
     count = 0
-    for count, (key, value) in enumerate(records, start=1):
+    for key, value in records:
+        count += 1
         while True:
             try:
-                producer.produce(topic, value, key, count % partitions)
+                producer.produce(topic, value, key)
                 break
             except BufferError:
                 producer.poll(0.1)
@@ -56,40 +59,31 @@ def fill(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]], par
 
 
 def arrived(bootstrap: str, topic: str, sequence: Callable[[Message], int], expected: int) -> Arrived:
-    """Read all that is committed on `topic`. Raises unless it is 0 … expected - 1, once each, in order a partition."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"check-{uuid.uuid4()}",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "fetch.queue.backoff.ms": 20,
-        }
-    )
+    """Read all that is committed on `topic`. Raises unless it is 0 … expected - 1, once each, in order for each key."""
+    consumer = KafkaAccess(bootstrap).reader()
     partitions = consumer.list_topics(topic, _SECONDS).topics[topic].partitions
     consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
     seen: set[int] = set()
-    newest: dict[int, int] = {}
+    newest: dict[bytes, int] = {}
     last = 0.0
     ended: set[int] = set()
     try:
         while len(ended) < len(partitions):
             for message in consumer.consume(5_000, 1.0):
-                partition = message.partition() or 0
                 error = message.error()
                 if error is not None:
                     if error.name() != "_PARTITION_EOF":
                         raise KafkaException(error)
-                    ended.add(partition)
+                    ended.add(message.partition() or 0)
                     continue
                 number = sequence(message)
                 if number in seen:
                     raise RuntimeError(f"{topic} holds event {number} twice")
-                if number < newest.get(partition, -1):
-                    raise RuntimeError(f"{topic} [{partition}] is out of order at event {number}")
+                key = message.key() or b""
+                if number < newest.get(key, -1):
+                    raise RuntimeError(f"{topic} is out of order for {key!r} at event {number}")
                 seen.add(number)
-                newest[partition] = number
+                newest[key] = number
                 last = max(last, message.timestamp()[1] / 1000)
     finally:
         consumer.close()

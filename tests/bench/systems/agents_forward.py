@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from confluent_kafka import Message
 
-from pipeline.agents.outgoing import Outgoing
+from pipeline.agents.outgoing import Record
 from tests.bench.rule import decode, wanted
 from tests.bench.systems.arguments import Job, read_job, report
 from tests.bench.systems.runtime import run_agents
@@ -27,12 +27,12 @@ class Forward:
     def let_go(self, partitions: Collection[int]) -> None:
         pass
 
-    def evaluate(self, messages: Sequence[Message]) -> Iterator[Outgoing]:
+    def evaluate(self, messages: Sequence[Message]) -> Iterator[Record]:
         target = self._target
         for message in messages:
             value = message.value() or b""
             if wanted(decode(value)):
-                yield Outgoing(target, value, message.key(), message.partition() or 0)
+                yield target, value, message.key(), message.partition() or 0, None
 
 
 def main(job: Job) -> None:

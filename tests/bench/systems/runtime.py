@@ -12,7 +12,8 @@ from confluent_kafka import Message
 
 from pipeline.agents.app import build_app
 from pipeline.agents.evaluate import Evaluator
-from pipeline.agents.outgoing import Outgoing
+from pipeline.agents.outgoing import Record
+from pipeline.agents.tuning import tune_interpreter
 from pipeline.kafka.clients import KafkaAccess
 from tests.bench.systems.arguments import Job
 
@@ -34,7 +35,7 @@ class Counted:
     def let_go(self, partitions: Collection[int]) -> None:
         self._evaluator.let_go(partitions)
 
-    def evaluate(self, messages: Sequence[Message]) -> Iterable[Outgoing]:
+    def evaluate(self, messages: Sequence[Message]) -> Iterable[Record]:
         self.started = self.started or time.time()
         self._left -= len(messages)
         if self._left <= 0:
@@ -55,6 +56,7 @@ async def run_agents(job: Job, evaluator: Evaluator, incidents: str) -> float:
         state_dir=Path(job.state_dir),
     )
     await app.start()
+    tune_interpreter()
     await counted.ended.wait()
     await app.stop()
     return counted.started

@@ -1,0 +1,108 @@
+"""Where the microseconds of a decision go: processor time, in one process without Kafka."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+from typing import TypeVar
+
+from confluent_kafka import Message
+
+from pipeline.apps.incoming import complete
+from pipeline.apps.registry import load_apps
+from pipeline.clock import utc
+from pipeline.flows.decide import Decided, decide
+from pipeline.flows.links import CompiledLink
+from pipeline.flows.rules import RuleSet
+from pipeline.flows.runs import Document, begin, event_values, next_command
+from pipeline.schemas.codec import Codec
+from pipeline.schemas.envelope import Event
+from pipeline.schemas.records import Lane
+from tests.bench import deciding
+from tests.bench.figure import Bench, Bound, Figure, Outcome
+
+Item = TypeVar("Item")
+
+EVENTS = 2_000
+REPEATS = 10
+STAGES = ("decode", "validate", "match", "input", "encode", "rest")
+
+
+def run(bench: Bench) -> Outcome:
+    rounds = [_round(bench.amount(EVENTS)) for _ in range(bench.rounds)]
+    middle = {stage: median(one[stage] for one in rounds) for stage in (*STAGES, "all")}
+    return Outcome(value=middle["all"], detail={stage: round(middle[stage], 1) for stage in STAGES})
+
+
+def _round(count: int) -> dict[str, float]:
+    """Microseconds an event by stage. Each stage runs over all events by itself; `rest` is what the whole adds."""
+    apps, codec, now = load_apps(), Codec(), utc(time.time())
+    rules = deciding.rules(apps)
+    raw = list(deciding.events(count))
+    batch = [
+        Message(topic="togai.events", partition=0, offset=offset, key=key, value=value)
+        for offset, (key, value) in enumerate(raw)
+    ]
+    evaluator = deciding.evaluator("")
+    events = [complete(codec.decode_event(value), apps) for _, value in raw]
+    decided = [decide(event, rules, now) for event in events]
+    links = {link.flow.event_type: link for link in _links(rules)}
+
+    def match(event: Event) -> None:
+        link = links[event.type]
+        link.flow.clauses.hold({"data": event.data, "options": link.options})
+
+    def build(event: Event) -> None:
+        link = links[event.type]
+        values = event_values(link, event.data, Document(event, apps))
+        next_command(link, begin(link, event), values, after=-1, lane=Lane.LIVE, now=now)
+
+    def encode(one: Decided) -> None:
+        codec.encode(one.decision)
+        for command in one.commands:
+            codec.encode(command)
+
+    def whole(messages: Sequence[Message]) -> None:
+        evaluator.take_over({0})
+        for _ in evaluator.evaluate(messages):
+            pass
+
+    gc.collect()
+    gc.freeze()
+    took = {
+        "decode": _timed(lambda record: codec.decode_event(record[1]), raw),
+        "validate": _timed(lambda event: complete(event, apps), events),
+        "match": _timed(match, events),
+        "input": _timed(build, events),
+        "encode": _timed(encode, decided),
+        "all": _timed(whole, [batch]) / count,
+    }
+    gc.unfreeze()
+    return {**took, "rest": took["all"] - sum(took[stage] for stage in STAGES[:-1])}
+
+
+def _links(rules: RuleSet) -> Iterator[CompiledLink]:
+    for trigger in deciding.TRIGGERS:
+        for rule in rules.meeting(deciding.CONNECTIONS["togai"], f"togai.{trigger}"):
+            if isinstance(rule, CompiledLink):
+                yield rule
+
+
+def _timed(act: Callable[[Item], object], items: Sequence[Item]) -> float:
+    """Microseconds an item of processor time; nothing made is kept."""
+    began = time.thread_time()
+    for _ in range(REPEATS):
+        for item in items:
+            act(item)
+    return (time.thread_time() - began) / (len(items) * REPEATS) * 1_000_000
+
+
+FIGURE = Figure(
+    name="decide_us",
+    what="microseconds an event: the whole decision without Kafka",
+    unit="µs",
+    bounds=(Bound(60, at_most=True),),
+    run=run,
+)
