@@ -33,6 +33,10 @@ from pipeline.sinks.tick import Start, Tick
 log = structlog.get_logger(__name__)
 
 CHECK_CALLS = 8
+TICK_OF_ORDER = 2e-6
+"""Seconds between two commands of a connection; the ledger keeps microseconds."""
+OPEN = frozenset({LedgerState.INTENT, LedgerState.WAITING, LedgerState.DOUBT})
+"""A call has been made, or may have been: of a party, one command at a time."""
 SHORT_WINDOW = 10.0
 DEFECTS = 3
 """Attempts after which an unforeseen exception of an action refuses its command."""
@@ -95,6 +99,9 @@ class Owner:
         self._timers: list[tuple[float, int, Entry]] = []
         self._sequence = itertools.count()
         self._parked: dict[str, list[Entry]] = {}
+        self._passing: dict[str, Entry] = {}
+        """By party: the one command that may pass its parked head."""
+        self._last_taken = 0.0
         self.checking = False
 
     # --- what comes in ------------------------------------------------------------------------------------------
@@ -121,18 +128,25 @@ class Owner:
             return
         self._known.add(command.id)
         self._fresh.append(entry)
+        # Strictly later than all before, whatever the clocks of this worker and its predecessors say: it is the order.
+        entry.taken = self._last_taken = max(entry.taken, self._last_taken + TICK_OF_ORDER)
         if self.parties.add(entry):
             self.parties.make_ready(entry)
         else:
-            self._overtake(command.party)
+            self._let_pass(command.party, [entry])
 
     def restore(self, entries: Iterable[Entry], now: float) -> None:
         """Go on from what the predecessor left, in the order it had taken it."""
         heads = []
         for entry in sorted(entries, key=lambda each: (each.taken, each.topic, each.offset)):
             self._known.add(entry.command.id)
+            self._last_taken = max(self._last_taken, entry.taken)
             if self.parties.add(entry):
                 heads.append(entry)
+            elif entry.state is not LedgerState.QUEUED:
+                if entry.state in OPEN:
+                    self._passing[entry.command.party] = entry
+                self._activate(entry, now)
         for head in heads:
             self._activate(head, now)
 
@@ -141,7 +155,7 @@ class Owner:
         for entry in self._parked.pop(key, ()):
             entry.waits_for = entry.reason = ""
             entry.state = LedgerState.QUEUED
-            self.parties.make_ready(entry)
+            self._go_on(entry)
 
     def settle(self, outcome: Outcome, tick: Tick) -> None:
         """A call has ended."""
@@ -326,23 +340,40 @@ class Owner:
         entry.waits_for = mapping_key(entry.command.scope, plan.ref)
         self._parked.setdefault(entry.waits_for, []).append(entry)
         self._store(entry, tick)
-        self._overtake(entry.command.party)
+        self._go_on(entry)
 
-    def _overtake(self, party: str) -> None:
+    def _go_on(self, entry: Entry) -> None:
+        """`entry` is not open to a call: what of its party may go on now?"""
+        party = entry.command.party
+        if self._passing.get(party) is entry:
+            del self._passing[party]
+        head = self.parties.head(party)
+        if head is None or party in self._passing:
+            return
+        if head.state is LedgerState.PARKED and self.shared.mappings.has(head.waits_for):
+            self.release(head.waits_for)
+        elif head.state is LedgerState.PARKED:
+            self._let_pass(party, itertools.islice(self.parties.queue(party), 1, None))
+        elif head.state is LedgerState.QUEUED:
+            self.parties.make_ready(head)
+
+    def _let_pass(self, party: str, candidates: Iterable[Entry]) -> None:
         """Let a queued command pass a parked head when it makes what the head waits for: else neither ends."""
         head = self.parties.head(party)
-        if head is None or head.state is not LedgerState.PARKED:
+        if head is None or head.state is not LedgerState.PARKED or party in self._passing:
             return
-        for entry in itertools.islice(self.parties.queue(party), 1, None):
-            if entry.ready or entry.state is not LedgerState.QUEUED:
-                continue
-            source = entry.command.input.get("source")
-            if not isinstance(source, dict):
-                continue
-            key = mapping_key(entry.command.scope, msgspec.convert(source, ObjectRef))
-            if key == head.waits_for and not isinstance(self._try_plan(entry.command), base.Park):
+        for entry in candidates:
+            if entry.state is LedgerState.QUEUED and self._makes(entry.command, head.waits_for):
+                self._passing[party] = entry
                 self.parties.make_ready(entry)
                 return
+
+    def _makes(self, command: Command, key: str) -> bool:
+        """Whether carrying out `command` gives the object of a mapping key its counterpart."""
+        plan = self._try_plan(command)
+        return (
+            isinstance(plan, base.Call) and plan.source is not None and mapping_key(command.scope, plan.source) == key
+        )
 
     def _try_plan(self, command: Command) -> base.Plan | None:
         try:
@@ -351,10 +382,10 @@ class Owner:
             return None
 
     def _activate(self, entry: Entry, now: float) -> None:
-        """`entry` has become the head of its party."""
+        """Go on with `entry` from where its predecessor's owner was."""
         match entry.state:
             case LedgerState.QUEUED:
-                self.parties.make_ready(entry)
+                self._go_on(entry)
             case LedgerState.INTENT:
                 action = self.app.actions.get(entry.command.action)
                 if action is None or action.repeat == "read":
@@ -368,10 +399,7 @@ class Owner:
                 heapq.heappush(self._timers, (entry.due, next(self._sequence), entry))
             case LedgerState.PARKED:
                 self._parked.setdefault(entry.waits_for, []).append(entry)
-                if self.shared.mappings.has(entry.waits_for):
-                    self.release(entry.waits_for)
-                else:
-                    self._overtake(entry.command.party)
+                self._go_on(entry)
 
     def _run_timers(self, now: float) -> None:
         while self._timers and self._timers[0][0] <= now:
@@ -410,9 +438,8 @@ class Owner:
             tick.say(index, topics.dead_letters, command.connection.encode(), self._encode(letter))
         tick.ended += 1
         self._known.discard(command.id)
-        head = self.parties.remove(entry)
-        if head is not None:
-            self._activate(head, tick.now)
+        self.parties.remove(entry)
+        self._go_on(entry)
 
     def _store(self, entry: Entry, tick: Tick) -> None:
         entry.stored = True

@@ -67,17 +67,14 @@ class Parties:
             entry.ready = False
             self._ready -= 1
 
-    def remove(self, entry: Entry) -> Entry | None:
-        """Take an ended entry out; gives the new head when that changed."""
+    def remove(self, entry: Entry) -> None:
+        """Take an ended entry out."""
         self.hold(entry)
         queue = self._queues[entry.command.party]
-        was_head = queue[0] is entry
         queue.remove(entry)
         self._live[entry.command.party] -= entry.lane is Lane.LIVE
         if not queue:
             del self._queues[entry.command.party], self._live[entry.command.party]
-            return None
-        return queue[0] if was_head else None
 
     def entries(self) -> Iterator[Entry]:
         for queue in self._queues.values():

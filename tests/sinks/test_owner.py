@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 
 from pipeline.apps.base import Applied, Pair, Quota
+from pipeline.clock import utc
 from pipeline.errors import InDoubt, Refused, Retry, Stopped, Wait
 from pipeline.schemas.records import Lane, LedgerRow, LedgerState, Result, Status
 from pipeline.sinks.entry import Entry, restored
@@ -231,9 +232,7 @@ def test_a_parked_command_waits_for_its_mapping_and_what_makes_it_may_pass() -> 
     tick = advance(each)
     assert started(tick) == ["make"]
     done = ok(each, tick.starts[0])
-    for key in done.mapped:
-        each.release(key)
-    assert [result.command for result in results(advance(each))] == ["need", "second"]
+    assert [result.command for result in results(done)] == ["make", "need", "second"]
 
 
 def test_a_mapping_made_elsewhere_releases_a_parked_command() -> None:
@@ -320,3 +319,80 @@ def test_an_action_that_raises_something_unforeseen_is_refused_in_the_end_and_ne
         found = results(answer(each, tick.starts[0], None, KeyError("contact"), at=at))
         at += 11
     assert [result.cause.kind for result in found if result.cause] == ["defect"]
+
+
+def test_one_command_of_a_party_at_a_time_passes_its_parked_head() -> None:
+    each = owner()
+    each.add(Entry(command("need", action="need"), "t", 0, T0))
+    advance(each)
+    each.add(Entry(command("make-1"), "t", 1, T0))
+    each.add(Entry(command("make-2", value="w"), "t", 2, T0))
+    tick = advance(each)
+    assert started(tick) == ["make-1"]
+    refused = answer(each, tick.starts[0], None, Refused("no"))
+    assert started(refused) == ["make-2"]
+
+
+def test_a_head_whose_mapping_was_made_elsewhere_waits_for_the_call_that_passed_it() -> None:
+    each = owner()
+    each.add(Entry(command("need", action="need"), "t", 0, T0))
+    advance(each)
+    each.add(Entry(command("make"), "t", 1, T0))
+    tick = advance(each)
+    each.shared.mappings.put("c+src", Pair(ref("p"), thing("1"), hash="v"))
+    each.release("c+src/source/account/p")
+    assert results(advance(each)) == []
+    done = ok(each, tick.starts[0])
+    assert [result.command for result in results(done)] == ["make", "need"]
+
+
+def test_a_restored_call_that_passed_a_parked_head_goes_on() -> None:
+    each = owner()
+    parked = LedgerRow(
+        state=LedgerState.PARKED, command=command("need", action="need"), topic="t", offset=0,
+        since=utc(T0), waits_for="c+src/source/account/p",
+    )  # fmt: skip
+    passing = LedgerRow(state=LedgerState.INTENT, command=command("make"), topic="t", offset=1, since=utc(T0 + 1))
+    each.restore([restored(parked, T0), restored(passing, T0)], T0)
+    each.add(Entry(command("make-2", value="w"), "t", 2, T0 + 2))
+    assert started(advance(each, 1)) == []
+    again = advance(each, 10.1)
+    assert started(again) == ["make"]
+    done = ok(each, again.starts[0], at=11)
+    assert [result.command for result in results(done)] == ["make", "need"]
+    assert started(done) == ["make-2"]
+
+
+def test_an_input_whose_source_is_no_object_is_refused_also_behind_a_parked_head() -> None:
+    each = owner()
+    each.add(Entry(command("need", action="need"), "t", 0, T0))
+    advance(each)
+    each.add(Entry(msgspec.structs.replace(command("odd"), input={"source": {"id": 7}}), "t", 1, T0))
+    assert started(advance(each)) == []
+
+
+def test_the_order_of_a_party_outlives_owners_whose_clocks_disagree() -> None:
+    first = owner()
+    first.add(Entry(command("a"), "t", 0, T0 + 60))
+    first.add(Entry(command("b", value="w"), "t", 1, T0 + 60))
+    left = ledger(advance(first, 60))
+    second = owner()
+    second.restore([restored(row, T0) for row in left], T0)
+    second.add(Entry(command("c", value="x"), "t", 2, T0))
+    third = owner()
+    third.restore([restored(row, T0) for row in [*ledger(advance(second)), *left]], T0)
+    order, tick = [], advance(third, 11)
+    while tick.starts:
+        order += started(tick)
+        tick = ok(third, tick.starts[0], at=11)
+    assert order == ["a", "b", "c"]
+
+
+def ledger(tick: Tick) -> list[LedgerRow]:
+    """The rows that a tick leaves, the last one of each key."""
+    rows = {
+        out.key: msgspec.json.decode(out.value, type=LedgerRow)
+        for out in tick.outs
+        if out.topic == TOPICS.ledger and out.value
+    }
+    return list(rows.values())
