@@ -32,7 +32,7 @@ def _measure(bench: Bench) -> Outcome:
     pairs = bench.amount(PAIRS)
     (topic,) = fresh_topics(bench.bootstrap, "id.mappings", partitions=PARTITIONS)
     try:
-        rows = fill(bench.bootstrap, topic, _rows(pairs), PARTITIONS)
+        rows = fill(bench.bootstrap, topic, _rows(pairs))
         job = Job(bench.bootstrap, topic, "", rows, 0)
         done = [run_module("tests.bench.systems.reload", job.to_json()) for _ in range(bench.rounds)]
     finally:
