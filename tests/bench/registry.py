@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.bench import decide_us, decide_vs_raw, forward_vs_quix, forward_vs_raw
+from tests.bench import (
+    calls_per_effect,
+    decide_us,
+    decide_vs_raw,
+    forward_vs_quix,
+    forward_vs_raw,
+    reload_1m,
+    sink_vs_ideal,
+)
 from tests.bench.figure import Figure
 
 FIGURES: tuple[Figure, ...] = (
@@ -10,4 +18,7 @@ FIGURES: tuple[Figure, ...] = (
     forward_vs_quix.FIGURE,
     decide_vs_raw.FIGURE,
     decide_us.FIGURE,
+    *sink_vs_ideal.FIGURES,
+    calls_per_effect.FIGURE,
+    reload_1m.FIGURE,
 )
