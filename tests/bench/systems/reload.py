@@ -6,7 +6,7 @@ import json
 import sys
 import time
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.schemas.records import ObjectRef
