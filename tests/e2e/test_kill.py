@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from pipeline.cli.run import Role
 from pipeline.kafka.artifacts import JarSource
 from pipeline.kafka.clients import KafkaAccess
@@ -12,6 +14,8 @@ from tests.e2e.conftest import running
 from tests.e2e.events import Backlog
 from tests.e2e.judge import all_promises_hold
 from tests.e2e.machine import Machine
+
+pytestmark = pytest.mark.slow
 
 ACCOUNTS = 100
 """Times five events each."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipeline.cli.run import Role
 from pipeline.schemas.records import Command, Decision
 from tests.e2e.control import PARTITIONS
@@ -9,6 +11,8 @@ from tests.e2e.events import Backlog
 from tests.e2e.groups import shares
 from tests.e2e.judge import all_promises_hold
 from tests.e2e.machine import Machine
+
+pytestmark = pytest.mark.slow
 
 ACCOUNTS = 60
 """Times five events each."""
