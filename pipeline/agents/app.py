@@ -68,7 +68,7 @@ def build_app(
     )
     work = Work(evaluator, Transactions(access, name))
     channel = BatchChannel(app)
-    feed = Feed(channel, evaluator, access, group=name, topics=topics, batch_size=batch_size, beacon=app.beacon)
+    feed = Feed(channel, evaluator, work, access, group=name, topics=topics, batch_size=batch_size, beacon=app.beacon)
 
     @app.agent(channel, name="batches")
     async def batches(stream: StreamT[Batch]) -> None:
@@ -83,7 +83,6 @@ def build_app(
             log.warning("dead letter", topic=message.topic, partition=message.partition, offset=message.offset)
 
     async def start_feed() -> None:
-        await work.open()
         await app.add_runtime_dependency(feed)
 
     async def report() -> None:

@@ -75,11 +75,13 @@ class Dedupe:
         return self._windows[partition]
 
     def restore(self, partition: int, identities: Iterable[str]) -> None:
-        """Start the partition's window anew: what was remembered before may be stale."""
-        window = Window(self._size)
+        """Remember what was decided on the partition, beside what is known of it already.
+
+        One that is at hand may gain another topic while a batch of it is in work.
+        """
+        window = self._windows[partition]
         for one in identities:
             window.add(one)
-        self._windows[partition] = window
 
     def forget(self, partitions: Iterable[int]) -> None:
         for partition in partitions:

@@ -21,14 +21,14 @@ class Evaluator(Protocol):
     """What came of the messages so far, by word; for reports. Messages that come again count again."""
 
     def take_over(self, partitions: Collection[int]) -> None:
-        """Restore what is committed about these; anything known so far may be wrong."""
+        """Learn what is committed about these, beside what is known of them already."""
 
     def let_go(self, partitions: Collection[int]) -> None:
-        """These are another worker's now."""
+        """Forget these: they are another worker's, or what is known of them may be wrong."""
 
     def evaluate(self, messages: Sequence[Message]) -> Iterable[Record]:
         """What the messages come to, one after the other; lazily, so that it can be sent meanwhile.
 
         No I/O. Nothing is raised for the sake of one message. May raise `Retry`: the batch comes again. A batch that
-        was not committed has to be forgotten: `take_over` is called for its partitions before the next evaluation.
+        was not committed has to be forgotten: before the next evaluation its partitions are let go and taken over.
         """

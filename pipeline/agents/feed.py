@@ -13,6 +13,7 @@ from mode import Service
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
 from pipeline.agents.evaluate import Evaluator
+from pipeline.agents.work import Work
 from pipeline.kafka.batch import Batch, Place
 from pipeline.kafka.batches import BatchConsumer, into_loop
 from pipeline.kafka.clients import KafkaAccess
@@ -50,6 +51,7 @@ class Feed(Service):
         self,
         channel: BatchChannel,
         evaluator: Evaluator,
+        work: Work,
         access: KafkaAccess,
         *,
         group: str,
@@ -60,6 +62,7 @@ class Feed(Service):
         super().__init__(**options)
         self._channel = channel
         self._evaluator = evaluator
+        self._work = work
         self._access = access
         self._group = group
         self._topics = topics
@@ -68,6 +71,7 @@ class Feed(Service):
         self._consumer: BatchConsumer | None = None
 
     async def on_start(self) -> None:
+        await self._work.open()
         loop = asyncio.get_running_loop()
 
         def ended(reason: BaseException) -> None:
@@ -90,6 +94,7 @@ class Feed(Service):
     async def on_stop(self) -> None:
         if self._consumer is not None:
             await asyncio.to_thread(self._consumer.stop)
+        await asyncio.to_thread(self._work.close)
 
     async def _put(self, batch: Batch) -> None:
         if not self._channel.subscriber_count:

@@ -57,6 +57,7 @@ class Work:
             raise StaleBatch("it was taken away before it was evaluated")
         if self._doubtful:
             # What failed batches remembered is void, unless an unanswered commit took place: the topic tells.
+            self._evaluator.let_go(self._doubtful)
             self._evaluator.take_over(self._doubtful)
             self._doubtful = set()
         self._transactions.carry_out(batch, self._evaluator.evaluate(batch.messages))

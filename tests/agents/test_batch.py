@@ -107,6 +107,7 @@ def test_an_id_restored_from_the_topic_is_a_repeat() -> None:
 def test_what_an_aborted_batch_saw_is_no_repeat_when_it_comes_again() -> None:
     evaluator = decider(LINK)
     list(evaluator.evaluate([message(account(1))]))
+    evaluator.let_go({3})
     evaluator.take_over({3})
 
     decisions, _, _ = sort(list(evaluator.evaluate([message(account(1))])))

@@ -65,7 +65,7 @@ def _round(count: int) -> dict[str, float]:
             codec.encode(command)
 
     def whole(messages: Sequence[Message]) -> None:
-        evaluator.take_over({0})
+        evaluator.let_go({0})
         for _ in evaluator.evaluate(messages):
             pass
 
