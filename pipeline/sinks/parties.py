@@ -20,9 +20,10 @@ class Parties:
         self._live: dict[str, int] = {}
         self._lanes: dict[Lane, deque[Entry]] = {Lane.LIVE: deque(), Lane.BULK: deque()}
         self._ready = 0
+        self._size = 0
 
     def __len__(self) -> int:
-        return sum(len(queue) for queue in self._queues.values())
+        return self._size
 
     @property
     def ready(self) -> int:
@@ -40,6 +41,7 @@ class Parties:
         """Queue `entry`; True when it is the head of its party."""
         queue = self._queues.setdefault(entry.command.party, deque())
         queue.append(entry)
+        self._size += 1
         self._live[entry.command.party] = self._live.get(entry.command.party, 0) + (entry.lane is Lane.LIVE)
         if len(queue) > 1 and entry.lane is Lane.LIVE and queue[0].ready:
             self._lanes[Lane.LIVE].append(queue[0])
@@ -72,6 +74,7 @@ class Parties:
         self.hold(entry)
         queue = self._queues[entry.command.party]
         queue.remove(entry)
+        self._size -= 1
         self._live[entry.command.party] -= entry.lane is Lane.LIVE
         if not queue:
             del self._queues[entry.command.party], self._live[entry.command.party]
