@@ -49,8 +49,8 @@ GUARDS = (
         "restore-to-high-watermark",
         "the ledger is read to its real end, past what an open transaction of a dead worker hides",
         "pipeline/kafka/compacted.py",
-        "isolation_level=IsolationLevel.READ_UNCOMMITTED",
-        "isolation_level=IsolationLevel.READ_COMMITTED",
+        """self._access.reader({"isolation.level": "read_uncommitted"})""",
+        "self._access.reader()",
         f"{_TAKEOVER}test_an_open_transaction_of_a_dead_producer_in_the_ledger_is_waited_for",
     ),
     Guard(

@@ -21,6 +21,7 @@ from pipeline.kafka.embedded import EmbeddedKafka
 from tests.sinks.guards import GUARDS, Guard
 
 REPOSITORY = Path(__file__).parents[2]
+PROVEN = "proven"
 COPIED = ("pipeline", "tests", "configs", "pyproject.toml")
 
 
@@ -43,8 +44,8 @@ def copy(root: Path) -> None:
             shutil.copy(source, root / name)
 
 
-def failed(test: str, root: Path, bootstrap_servers: str) -> bool:
-    """Whether pytest, run in `root`, came to the test and the test failed. Raises RuntimeError for any other end."""
+def failure(test: str, root: Path, bootstrap_servers: str) -> str:
+    """Why the test failed when pytest ran it in `root`, "" if it passed. Raises RuntimeError for any other end."""
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "--kafka", bootstrap_servers, f"tests/sinks/{test}"],
@@ -56,20 +57,24 @@ def failed(test: str, root: Path, bootstrap_servers: str) -> bool:
     )
     if ended.returncode not in (0, 1):
         raise RuntimeError(f"pytest ended with {ended.returncode}:\n{ended.stdout[-2000:]}{ended.stderr[-1000:]}")
-    return ended.returncode == 1
+    if ended.returncode == 0:
+        return ""
+    why = next((line for line in ended.stdout.splitlines() if line.startswith("E   ")), "E   no reason shown")
+    return why[1:].strip()[:100]
 
 
 def prove(guard: Guard, bootstrap_servers: str, good: dict[str, bool]) -> str:
-    """What came of it; ``proven`` if all is well. `good` remembers tests that pass on the untouched copy."""
+    """What came of it: ``proven`` and why the test failed, or why not. `good` remembers what passes untouched."""
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         copy(root)
         if guard.test not in good:
-            good[guard.test] = not failed(guard.test, root, bootstrap_servers)
+            good[guard.test] = not failure(guard.test, root, bootstrap_servers)
         if not good[guard.test]:
             return "its test fails with the guard in place"
         apply(guard, root)
-        return "proven" if failed(guard.test, root, bootstrap_servers) else "NOT PROVEN: its test passes without it"
+        why = failure(guard.test, root, bootstrap_servers)
+        return f"{PROVEN}: {why}" if why else "NOT PROVEN: its test passes without it"
 
 
 @contextmanager
@@ -97,7 +102,7 @@ def main(names: Sequence[str]) -> int:
         for guard in chosen:
             began = time.monotonic()
             verdict = prove(guard, bootstrap_servers, good)
-            proven += verdict == "proven"
+            proven += verdict.startswith(PROVEN)
             print(f"{guard.name:28} {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
     print(f"{proven} of {len(chosen)} proven")
     return 0 if proven == len(chosen) else 1
