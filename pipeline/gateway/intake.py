@@ -57,7 +57,8 @@ class Intake:
         """The events of a webhook: hints, because nobody signed them.
 
         Each delivery is an event of its own: the same body may come again after the object has changed. What is
-        fetched because of it has an id by its version or content, so a repeated delivery decides nothing twice.
+        fetched because of it has an id by its version, so a repeated delivery decides nothing twice; an object without
+        a version is decided again, and planned to be unchanged.
         """
         return [
             complete(

@@ -119,12 +119,17 @@ def next_step(command: Command, ending: Ending) -> Step:
 
 
 def fetched(command: Command, ending: Ending, party: str) -> Event:
-    """The event a fetch was for: its data is the object as the app gave it. `party` is "" where it cannot be told."""
+    """The event a fetch was for: its data is the object as the app gave it. `party` is "" where it cannot be told.
+
+    A version fetched twice is one event. Without a version each fetch is one of its own: an object that was changed
+    and changed back would else look like a repeat.
+    """
     emit = command.emit
     assert emit is not None
     run = command.run
+    version = ending.sourceversion or command.id
     return Event(
-        id=event_id(emit.source_connection, emit.type, run.subject, ending.sourceversion, ending.data),
+        id=event_id(emit.source_connection, emit.type, run.subject, version, ending.data),
         source=f"{command.app}/{emit.source_connection}",
         type=emit.type,
         subject=run.subject,

@@ -113,6 +113,16 @@ def test_either_id_gives_the_other_and_the_setting_shows_in_togai(machine: Machi
         assert _counterparts(machine, theirs) >= {("togai", kind, ours)}
 
 
+def test_an_account_that_is_changed_and_changed_back_ends_as_togai_has_it(machine: Machine) -> None:
+    account = machine.twins.bulk(1, 0, seed=700).contacts[0]
+    url = machine.gateway + hook_path("togai", TOGAI, "account.created", load_secret_box(machine.here.settings))
+
+    for number, name in enumerate(("One", "Other", "One", "Other"), start=1):
+        machine.twins.rename(account, name)
+        assert httpx.post(url, json={"payload": {"id": account}}).status_code == 202
+        _until_called(machine, account, name, decisions=number)
+
+
 def test_a_replay_of_everything_makes_no_writing_call_and_has_one_result_a_command(machine: Machine) -> None:
     backlog = Backlog(machine, 4, seed=600)
     machine.send(backlog.events)
@@ -189,6 +199,17 @@ def _counterparts(machine: Machine, id_: str) -> set[tuple[str, str, str]]:
         row["scope"] == "+".join(sorted((TOGAI, BOOKS))) for row in rows if row["other"]["app"] != row["this"]["app"]
     )
     return {(row["other"]["app"], row["other"]["type"], row["other"]["id"]) for row in rows}
+
+
+def _until_called(machine: Machine, account: str, name: str, *, decisions: int) -> None:
+    machine.until(lambda: _decided(machine, account) == decisions, "the fetched account is decided")
+    machine.until(lambda: machine.twins.name(account) == name, f"it is called {name}")
+
+
+def _decided(machine: Machine, account: str) -> int:
+    """Decisions about an account but those that only fetch it."""
+    decisions = machine.record.decisions
+    return sum(each.subject == account and each.verdict is not Verdict.FETCHING for each in decisions)
 
 
 def _replayed(machine: Machine, replay: str) -> list[Any]:

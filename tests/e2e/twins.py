@@ -59,6 +59,10 @@ class Twins:
         """Accounts ``bulk-<seed>-<number>`` and generated invoices, spread evenly."""
         return self.togai.call(lambda: scenario.bulk(self.togai.twin.state, accounts, invoices, seed=seed))
 
+    def rename(self, account: str, name: str) -> None:
+        """By Togai's own API."""
+        self.api.patch(f"/accounts/{account}", json={"name": name}).raise_for_status()
+
     def account(self, id_: str) -> Json:
         return self.togai.call(lambda: dict(self.togai.twin.state.account(id_)))
 
@@ -94,6 +98,10 @@ class Twins:
             value = next((item["value"] for item in record["custom_fields"] if item["api_name"] == field), "")
             found[str(value)].append(record)
         return dict(found)
+
+    def name(self, account: str) -> str:
+        """Of its contact; "" while there is none."""
+        return next((str(contact["contact_name"]) for contact in self.keyed("contacts").get(account, ())), "")
 
     def one(self, module: str, key: str, organization: str = "") -> Json:
         """The one record under our key."""
