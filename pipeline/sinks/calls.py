@@ -15,7 +15,8 @@ from pipeline.control.secrets import SecretBox, open_secrets
 from pipeline.errors import ConfigurationError, Retry, Stopped
 from pipeline.failpoints import fail_point
 from pipeline.schemas.records import Connection
-from pipeline.sinks.owner import NotStarted, Outcome, Owner
+from pipeline.sinks.outcome import NotStarted, Outcome
+from pipeline.sinks.owner import Owner
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Start
 

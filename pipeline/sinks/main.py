@@ -23,7 +23,7 @@ from pipeline.schemas.codec import build_codec
 from pipeline.schemas.topics import Topics
 from pipeline.settings import Settings
 from pipeline.sinks.mappings import MappingTable
-from pipeline.sinks.owner import Shared
+from pipeline.sinks.shared import Shared
 from pipeline.sinks.worker import GROUP, Timing, Worker
 
 log = structlog.get_logger(__name__)

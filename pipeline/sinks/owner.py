@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 import structlog
@@ -17,16 +15,16 @@ import structlog
 from pipeline.apps import base
 from pipeline.apps.base import App, Applied
 from pipeline.errors import EffectError, InDoubt, Refused, Retry, Stopped, Wait
-from pipeline.schemas.codec import Codec
-from pipeline.schemas.records import Command, Lane, LedgerState, ObjectRef, Result, Status, mapping_key
-from pipeline.schemas.topics import Topics
+from pipeline.schemas.records import Command, Lane, LedgerState, Status, mapping_key
 from pipeline.sinks import records
 from pipeline.sinks.backoff import backoff
+from pipeline.sinks.ending import write_ending
 from pipeline.sinks.entry import Entry
-from pipeline.sinks.mappings import MappingTable
-from pipeline.sinks.mappings import keys as mapping_keys
+from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.parties import Parties
+from pipeline.sinks.planning import plan_command
 from pipeline.sinks.records import Ending
+from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Start, Tick
 
@@ -40,47 +38,6 @@ OPEN = frozenset({LedgerState.INTENT, LedgerState.WAITING, LedgerState.DOUBT})
 SHORT_WINDOW = 10.0
 DEFECTS = 3
 """Attempts after which an unforeseen exception of an action refuses its command."""
-
-
-class NotStarted(Exception):
-    """The call was handed back before anything was sent: the lease ended or the connection closed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a `Start`: `value` or `error`, and the calls really made."""
-
-    start: Start
-    value: Applied | Mapping[str, Any] | None
-    error: Exception | None
-    made: int
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all owners of a worker use."""
-
-    topics: Topics
-    codec: Codec
-    mappings: MappingTable
-    random: Callable[[], float]
-
-
-class _View:
-    """`apps.base.View` for one command."""
-
-    __slots__ = ("_mappings", "_scope", "profile", "settings")
-
-    def __init__(
-        self, mappings: MappingTable, scope: str, settings: Mapping[str, Any], profile: Mapping[str, Any]
-    ) -> None:
-        self._mappings = mappings
-        self._scope = scope
-        self.settings = settings
-        self.profile = profile
-
-    def mapped(self, ref: ObjectRef) -> base.Mapped | None:
-        return self._mappings.get(self._scope, ref)
 
 
 class Owner:
@@ -234,7 +191,7 @@ class Owner:
         if self.armed >= self.window or limiter.wait(tick.now, 1, entry.lane) > 0:
             return False
         try:
-            plan = self._plan(entry.command)
+            plan = plan_command(entry.command, self.app, self.state, self.shared.mappings)
         except Refused as error:
             self._refuse(entry, error.cause, error.code, str(error), tick)
             return True
@@ -258,17 +215,6 @@ class Owner:
             case base.Superseded():
                 self._finish(entry, Ending(Status.SUPERSEDED, "superseded", plan.object, plan.output), tick)
         return True
-
-    def _plan(self, command: Command) -> base.Plan:
-        action = self.app.actions.get(command.action)
-        if action is None:
-            raise Refused(f"{self.app.name} has no action {command.action!r}", cause="unknown", code="action")
-        try:
-            given = msgspec.convert(command.input, action.input, strict=False)
-        except msgspec.ValidationError as error:
-            raise Refused(f"input of {command.action}: {error}", cause="invalid", code="input") from error
-        view = _View(self.shared.mappings, command.scope, self.state.settings, self.state.profile or {})
-        return action.plan(given, view)
 
     def _arm(self, entry: Entry, call: base.Call, tick: Tick) -> None:
         self.parties.hold(entry)
@@ -377,7 +323,7 @@ class Owner:
 
     def _try_plan(self, command: Command) -> base.Plan | None:
         try:
-            return self._plan(command)
+            return plan_command(command, self.app, self.state, self.shared.mappings)
         except Exception:
             return None
 
@@ -413,31 +359,9 @@ class Owner:
 
     def _finish(self, entry: Entry, ending: Ending, tick: Tick) -> None:
         """Write the one result, and all that follows from it, into the tick."""
-        command, topics, index = entry.command, self.shared.topics, self.index
-        done: Result = records.result(entry, ending, tick.now)
-        tick.say(index, topics.results, command.party.encode(), self._encode(done))
-        if entry.stored:
-            tick.say(index, topics.ledger, entry.key, None, index)
-        if ending.pair is not None:
-            tick.map(index, self.shared.mappings, command.scope, ending.pair)
-            rows = records.mapping_rows(command, ending.pair, tick.now)
-            for mapped, row in zip(mapping_keys(command.scope, ending.pair), rows, strict=True):
-                tick.say(index, topics.mappings, mapped.encode(), self._encode(row))
-                tick.mapped.add(mapped)
-        if ending.status in records.GOES_ON:
-            if command.emit is not None:
-                party = self.app.party(command.emit.type.partition(".")[2], ending.data)
-                event = records.fetched(command, ending, party)
-                tick.say(index, topics.events(command.app), event.key, self._encode(event))
-            elif not command.last:
-                step = records.next_step(command, ending)
-                key = f"{command.run.source_connection}/{command.run.party}".encode()
-                tick.say(index, topics.steps, key, self._encode(step))
-        if ending.cause is not None:
-            letter = records.dead_letter(entry, ending.cause, index, self._encode(command), tick.now)
-            tick.say(index, topics.dead_letters, command.connection.encode(), self._encode(letter))
+        write_ending(entry, ending, tick, self.index, self.app, self.shared)
         tick.ended += 1
-        self._known.discard(command.id)
+        self._known.discard(entry.command.id)
         self.parties.remove(entry)
         self._go_on(entry)
 
@@ -478,6 +402,3 @@ def _until(error: Wait, now: float) -> float:
     if error.until is not None:
         return error.until.timestamp()
     return now + (error.delay.total_seconds() if error.delay else 60)
-
-
-__all__ = ["NotStarted", "Outcome", "Owner", "Shared"]

@@ -16,7 +16,8 @@ from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Cause, Command, Connection, ConnectionState, DeadLetter, redrive_rounds
 from pipeline.sinks import records
 from pipeline.sinks.entry import Entry
-from pipeline.sinks.owner import Owner, Shared
+from pipeline.sinks.owner import Owner
+from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Tick
 

@@ -31,9 +31,11 @@ from pipeline.kafka.transactions import transact
 from pipeline.schemas.records import Connection
 from pipeline.schemas.topics import Topics
 from pipeline.sinks.calls import Caller, Lease
-from pipeline.sinks.owner import Outcome, Owner, Shared
+from pipeline.sinks.outcome import Outcome
+from pipeline.sinks.owner import Owner
 from pipeline.sinks.partition import BUFFERED, Partition, arrive
 from pipeline.sinks.restore import MappingTail, committed_positions, left_behind
+from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Tick
 

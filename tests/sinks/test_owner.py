@@ -12,7 +12,8 @@ from pipeline.clock import utc
 from pipeline.errors import InDoubt, Refused, Retry, Stopped, Wait
 from pipeline.schemas.records import Lane, LedgerRow, LedgerState, Result, Status
 from pipeline.sinks.entry import Entry, restored
-from pipeline.sinks.owner import NotStarted, Outcome, Owner
+from pipeline.sinks.outcome import NotStarted, Outcome
+from pipeline.sinks.owner import Owner
 from pipeline.sinks.tick import Start, Tick
 from tests.sinks.toy import TOPICS, applied, command, owner, ref, thing
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.apps.base import Request, Response
 from pipeline.sinks.calls import Lease, _Budget, _budget, _Metered
-from pipeline.sinks.owner import NotStarted
+from pipeline.sinks.outcome import NotStarted
 from pipeline.sinks.worker import Timing
 from tests.sinks.toy import owner
 

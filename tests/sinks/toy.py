@@ -30,7 +30,8 @@ from pipeline.schemas.envelope import Event
 from pipeline.schemas.records import Command, Connection, Lane, ObjectRef, Run
 from pipeline.schemas.topics import Topics
 from pipeline.sinks.mappings import MappingTable
-from pipeline.sinks.owner import Owner, Shared
+from pipeline.sinks.owner import Owner
+from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 
 TOPICS = Topics("", 2, ("toy",))

@@ -1,0 +1,20 @@
+"""What all owners of a worker have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.schemas.codec import Codec
+from pipeline.schemas.topics import Topics
+from pipeline.sinks.mappings import MappingTable
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all owners of a worker use."""
+
+    topics: Topics
+    codec: Codec
+    mappings: MappingTable
+    random: Callable[[], float]
