@@ -62,9 +62,8 @@ class DecideBatch:
         self._steps = topics.steps
         self._decisions = topics.decisions
         self._dead_letters = topics.dead_letters
-        self._commands = {
-            (app, lane): topics.commands(app, bulk=lane is Lane.BULK) for app in topics.apps for lane in Lane
-        }
+        self._live = {app: topics.commands(app) for app in topics.apps}
+        self._bulk = {app: topics.commands(app, bulk=True) for app in topics.apps}
         self.counts: Counter[str] = Counter()
 
     def take_over(self, partitions: Collection[int]) -> None:
@@ -118,7 +117,7 @@ class DecideBatch:
 
     def _concluded(self, decided: Decided, partition: int) -> list[Outgoing]:
         decision = decided.decision
-        self.counts[decision.verdict] += 1
+        self.counts[decision.verdict.value] += 1
         key = f"{decision.connection}/{decision.party}".encode()
         said = Outgoing(self._decisions, self._encode(decision), key, partition)
         return [said, *(self._command(command) for command in decided.commands)]
@@ -141,7 +140,7 @@ class DecideBatch:
         self.counts["command"] += 1
         traceparent = command.run.traceparent
         headers: Headers | None = [("traceparent", traceparent)] if traceparent else None
-        topic = self._commands[command.app, command.lane]
+        topic = (self._bulk if command.lane is Lane.BULK else self._live)[command.app]
         return Outgoing(topic, self._encode(command), command.connection.encode(), ANY_PARTITION, headers)
 
     def _encode(self, record: Decision | Command) -> bytes:
