@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`old` occurs once in `file` and becomes `new`; `test` is a pytest node id below ``tests/sinks``."""
+    """`old` occurs once in `file` and becomes `new`; `test` is a pytest node id below ``tests``."""
 
     name: str
     promise: str
@@ -20,10 +20,10 @@ class Guard:
     test: str
 
 
-_FAILURES = "test_worker_failures.py::"
-_OWNER = "test_owner.py::"
-_TAKEOVER = "test_worker_takeover.py::"
-_COMMANDS = "test_worker_commands.py::"
+_FAILURES = "sinks/test_worker_failures.py::"
+_OWNER = "sinks/test_owner.py::"
+_TAKEOVER = "sinks/test_worker_takeover.py::"
+_COMMANDS = "sinks/test_worker_commands.py::"
 _ZOMBIE = f"{_FAILURES}test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_when_it_wakes"
 _HAND_OVER = f"{_FAILURES}test_sigterm_hands_over_without_leaving_a_command_in_doubt"
 
@@ -51,7 +51,7 @@ GUARDS = (
         "pipeline/kafka/compacted.py",
         """self._access.reader({"isolation.level": "read_uncommitted"})""",
         "self._access.reader()",
-        f"{_TAKEOVER}test_an_open_transaction_of_a_dead_producer_in_the_ledger_is_waited_for",
+        "kafka/test_compacted.py::test_a_pending_transaction_is_waited_for_and_what_lies_beyond_it_is_read",
     ),
     Guard(
         "one-open-command-a-party",
@@ -83,7 +83,7 @@ GUARDS = (
         "pipeline/sinks/calls.py",
         "budget.owner.closing or not self._lease.held",
         "budget.owner.closing",
-        "test_worker_lease.py::test_no_request_leaves_once_the_lease_is_over",
+        "sinks/test_worker_lease.py::test_no_request_leaves_once_the_lease_is_over",
     ),
     Guard(
         "lease-within-session",
@@ -91,7 +91,7 @@ GUARDS = (
         "pipeline/sinks/worker.py",
         "return self.session - self.heartbeat",
         "return 4.0",
-        "test_worker_lease.py::test_the_lease_ends_before_the_session_can",
+        "sinks/test_worker_lease.py::test_the_lease_ends_before_the_session_can",
     ),
     Guard(
         "intent-before-call",
@@ -99,7 +99,7 @@ GUARDS = (
         "pipeline/sinks/owner.py",
         "        self._store(entry, tick)\n        tick.starts.append(",
         "        tick.starts.append(",
-        f"{_OWNER}test_no_call_starts_without_its_intent_in_the_same_tick",
+        f"{_OWNER}test_one_party_has_one_open_call_and_keeps_its_order",
     ),
     Guard(
         "doubt",
@@ -123,7 +123,7 @@ GUARDS = (
         "pipeline/sinks/owner.py",
         "        if command.id in self._known:\n            return\n",
         "",
-        f"{_OWNER}test_a_command_that_is_open_already_is_not_taken_twice",
+        "sinks/test_worker_owner.py::test_a_command_that_came_twice_while_it_was_open_has_one_result",
     ),
     Guard(
         "limiter-restore",

@@ -48,7 +48,7 @@ def failure(test: str, root: Path, bootstrap_servers: str) -> str:
     """Why the test failed when pytest ran it in `root`, "" if it passed. Raises RuntimeError for any other end."""
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "--kafka", bootstrap_servers, f"tests/sinks/{test}"],
+        [sys.executable, "-m", "pytest", "-x", "--kafka", bootstrap_servers, f"tests/{test}"],
         cwd=root,
         env=environment,
         capture_output=True,

@@ -53,7 +53,7 @@ def test_an_open_transaction_of_a_dead_producer_in_the_ledger_is_waited_for(
         sinks.connect()
         behind = upsert("behind", 0)
         dead = kafka.transactional_producer(
-            f"{topic_prefix}dead", overrides={"transaction.timeout.ms": 3000, "delivery.timeout.ms": 3000}
+            f"{topic_prefix}dead", overrides={"transaction.timeout.ms": 6000, "delivery.timeout.ms": 6000}
         )
         dead.begin_transaction()
         _write_ledger(sinks, dead, upsert("never", 0))
