@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pipeline.errors import Wait
 from pipeline.sinks.entry import Entry
-from pipeline.sinks.owner import Outcome
+from pipeline.sinks.outcome import Outcome
 from pipeline.sinks.tick import Tick
 from tests.sinks.toy import TOPICS, applied, command, owner, ref
 
