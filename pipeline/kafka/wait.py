@@ -18,7 +18,7 @@ _HOPELESS = frozenset(
         KafkaError._SSL,
     }
 )
-_ONE_TRY_SECONDS = 2.0
+_ONE_TRY_SECONDS = 1.0
 
 
 def wait_for_broker(access: KafkaAccess, timeout: float = 30, *, on_wait: Callable[[str], None] | None = None) -> int:
@@ -36,8 +36,9 @@ def wait_for_broker(access: KafkaAccess, timeout: float = 30, *, on_wait: Callab
         except KafkaException as error:
             failure: KafkaError = error.args[0]
         admin.poll(0)
-        hopeless = [reason for reason in reasons if reason.code() in _HOPELESS]
-        why = (hopeless or reasons or [failure])[-1].str()
+        hopeless = [reason for reason in reasons if _is_hopeless(reason)]
+        telling = [reason for reason in reasons if reason.code() != KafkaError._ALL_BROKERS_DOWN]
+        why = (hopeless or telling or [failure])[-1].str()
         if hopeless:
             raise KafkaUnavailable(
                 f"Kafka on {access.bootstrap_servers} refused us: {why}; check the KAFKA_SECURITY_PROTOCOL, "
@@ -50,3 +51,8 @@ def wait_for_broker(access: KafkaAccess, timeout: float = 30, *, on_wait: Callab
             )
         if on_wait is not None:
             on_wait(why)
+
+
+def _is_hopeless(reason: KafkaError) -> bool:
+    # Where the listener speaks no TLS, librdkafka has only words for it, not a code.
+    return reason.code() in _HOPELESS or "connecting to a PLAINTEXT broker listener" in reason.str()
