@@ -242,12 +242,14 @@ class Mapping(Record, frozen=True, kw_only=True):
 class ConnectionState(Record, frozen=True, kw_only=True):
     """What a connection's owner must not forget: calls made, token, and whether it is stopped.
 
-    `calls` are [POSIX second, calls] of the limiter's window; `day` the organisation's day and `day_calls` its calls.
+    `calls` are [POSIX second, calls] of the limiter's window, `open_calls` those under way, which may be made until a
+    successor takes over; `day` is the organisation's day and `day_calls` its calls.
     `token` is encrypted; `refreshes` are the POSIX times of recent token requests.
     """
 
     connection: str
     calls: list[tuple[int, int]] = []
+    open_calls: int = 0
     day: str = ""
     day_calls: int = 0
     blocked_until: datetime | None = None

@@ -17,17 +17,20 @@ from pipeline.failpoints import fail_point
 from pipeline.schemas.records import Connection
 from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.owner import Owner
+from pipeline.sinks.slots import Slots
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Start
 
 
 @dataclass(slots=True)
 class _Budget:
-    """The calls of one attempt: those it may still make and those it made."""
+    """The calls of one attempt: those it may still make, those it made, and when the last one was sent."""
 
     owner: Owner
     left: int
     made: int = 0
+    sent: float = 0.0
+    check: bool = False
 
 
 _budget: ContextVar[_Budget] = ContextVar("budget")
@@ -56,7 +59,7 @@ class Lease:
 
 
 class _Metered:
-    """The transport of an owner: checks the lease before each request and counts it against the attempt's budget."""
+    """The transport of an owner: before each request it looks whether calls may be made, and counts it."""
 
     def __init__(self, transport: Transport, lease: Lease) -> None:
         self._transport = transport
@@ -64,14 +67,15 @@ class _Metered:
 
     async def send(self, base_url: str, request: Request) -> Response:
         budget = _budget.get()
-        if budget.owner.closing or not self._lease.held:
+        if budget.owner.closing or not self._lease.held or budget.owner.held_up(check=budget.check):
             if budget.made:
-                raise Retry("handed over between two calls of one action")
+                raise Retry("interrupted between two calls of one action")
             raise NotStarted
         if budget.left <= 0:
             raise Retry("the calls reserved for this attempt are used up")
         budget.left -= 1
         budget.made += 1
+        budget.sent = budget.owner.state.now()
         fail_point("sinks.call.sending")
         response = await self._transport.send(base_url, request)
         fail_point("sinks.call.answered")
@@ -85,8 +89,7 @@ class _Line:
     connection: Connection
     session: Session
     transports: tuple[HttpTransport, ...]
-    slots: asyncio.Semaphore
-    in_flight: int
+    slots: Slots
 
 
 class Caller:
@@ -130,12 +133,14 @@ class Caller:
                 await _hang_up(line)
 
     async def _run(self, start: Start) -> None:
-        owner, budget = start.owner, _Budget(start.owner, start.budget)
+        owner, budget = start.owner, _Budget(start.owner, start.budget, check=start.entry is None)
         _budget.set(budget)
         value: Any = None
         error: Exception | None = None
+        connection = owner.state.connection
         try:
             line = await self._line(owner)
+            connection = line.connection
             async with line.slots:
                 if start.entry is None:
                     value = await line.session.check()
@@ -145,7 +150,8 @@ class Caller:
                     value = await action.apply(start.call, line.session)
         except Exception as fault:
             error = fault
-        self._done(Outcome(start, value, error, budget.made))
+            owner.heed(fault)
+        self._done(Outcome(start, value, error, budget.made, budget.sent, connection))
 
     async def _line(self, owner: Owner) -> _Line:
         state = owner.state
@@ -171,16 +177,15 @@ class Caller:
             secrets=secrets,
             api=_Metered(api, self._lease),
             auth=auth,
-            tokens=state,
+            tokens=state.tokens,
             now=self._now,
         )
-        return _Line(state.connection, session, (api, auth), asyncio.Semaphore(in_flight), in_flight)
+        return _Line(state.connection, session, (api, auth), Slots(lambda: state.limiter.in_flight_limit))
 
 
 async def _hang_up_when_idle(line: _Line) -> None:
     """The calls under way end on the session that they began with."""
-    for _ in range(line.in_flight):
-        await line.slots.acquire()
+    await line.slots.idle()
     await _hang_up(line)
 
 

@@ -1,49 +1,68 @@
-"""How many calls a connection may make: in any window, in a day, and in flight. Pure: time comes in as an argument."""
+"""How many calls a connection may make: in any window, and in a day. Pure: time comes in as an argument."""
 
 from __future__ import annotations
 
+import math
+from bisect import insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from pipeline.apps.base import Quota
 from pipeline.schemas.records import Lane
 
+GRAIN = 0.05
+"""Seconds that stamps are rounded up to, so that a window of any quota holds few of them."""
+
 
 class Limiter:
-    """Counts reserved calls by the POSIX second they were reserved at.
+    """Counts calls by when they were sent, in POSIX seconds.
 
     Calls are reserved before they are made, in the transaction that commits their intent, so a successor knows of
-    every call that may have been made. What was reserved and not used is given back.
+    every call that may have been made. As long as it is open, a reserved call counts in every window: it may be sent at
+    any time. Settled, it counts from when it was sent; one that was not sent is given back.
 
-    Invariant: no window of `quota.windows` ever holds more reserved calls than its limit.
+    Invariant: no window of `quota.windows` ever holds more calls than its limit.
     """
 
     def __init__(self, quota: Quota, zone: tzinfo = UTC) -> None:
         self.quota = quota
         self.zone = zone
-        self.in_flight = 0
         self.in_flight_limit = quota.in_flight
         self.blocked_until = 0.0
         self.day = ""
         self.day_calls = 0
-        self._longest = max((seconds for _, seconds in quota.windows), default=0.0)
-        self._stamps: deque[list[float]] = deque()
+        self.open = 0
+        self._windows = [_Window(*window) for window in quota.windows]
 
-    def restore(self, calls: Sequence[tuple[int, int]], day: str, day_calls: int, blocked_until: float) -> None:
-        """Take over from a predecessor. A second counts to its end: calls are never taken for older than they are."""
-        self._stamps = deque([float(second + 1), float(count)] for second, count in calls)
-        self.day, self.day_calls, self.blocked_until = day, day_calls, blocked_until
+    def change(self, quota: Quota) -> None:
+        """Another quota from now on; what was counted stays."""
+        if quota == self.quota:
+            return
+        calls = self._counted()
+        self.quota, self.in_flight_limit = quota, quota.in_flight
+        self._windows = [_Window(*window) for window in quota.windows]
+        self._count(calls)
+
+    def restore(
+        self, *, calls: Iterable[tuple[int, int]], open_calls: int, day: str, day_calls: int, now: float
+    ) -> None:
+        """Take over from a predecessor, whose open calls may have been sent at any time until `now`.
+
+        A second counts to its end: calls are never taken for older than they are.
+        """
+        self._count([*((float(second + 1), count) for second, count in calls), (now, open_calls)])
+        self.day, self.day_calls = day, day_calls
 
     def snapshot(self) -> list[tuple[int, int]]:
-        """[POSIX second, calls] of the longest window, for `ConnectionState.calls`."""
+        """[POSIX second, settled calls] of the longest window, for `ConnectionState.calls`."""
         seconds: dict[int, int] = {}
-        for stamp, count in self._stamps:
-            seconds[int(stamp)] = seconds.get(int(stamp), 0) + int(count)
+        for stamp, count in self._counted():
+            seconds[int(stamp)] = seconds.get(int(stamp), 0) + count
         return list(seconds.items())
 
     def wait(self, now: float, calls: int, lane: Lane) -> float:
-        """Seconds until `calls` may be reserved; 0.0 when they may be now."""
+        """Seconds until `calls` may be reserved, by what is known now; 0.0 when they may be at once."""
         if now < self.blocked_until:
             return self.blocked_until - now
         if self.quota.day is not None:
@@ -51,54 +70,78 @@ class Limiter:
             reserve = int(self.quota.day * self.quota.live_reserve) if lane is Lane.BULK else 0
             if self.day_calls + calls > self.quota.day - reserve:
                 return self._next_day(now) - now
-        self._forget(now)
-        return max((self._window_wait(now, calls, *window) for window in self.quota.windows), default=0.0)
+        return max((window.wait(now, calls, self.open) for window in self._windows), default=0.0)
 
     def reserve(self, now: float, calls: int) -> float:
-        """Count `calls` as made now; gives the stamp to settle them by."""
-        if self._stamps and self._stamps[-1][0] == now:
-            self._stamps[-1][1] += calls
-        elif self._longest:
-            self._stamps.append([now, float(calls)])
+        """Count `calls` from now on; gives what `settle` needs."""
+        self.open += calls
         self._roll_day(now)
         self.day_calls += calls
         return now
 
-    def settle(self, stamp: float, reserved: int, made: int) -> None:
-        """Give back what was reserved at `stamp` and not made."""
-        unused = reserved - made
-        if unused <= 0:
-            return
-        self.day_calls = max(0, self.day_calls - unused)
-        for entry in reversed(self._stamps):
-            if entry[0] == stamp:
-                entry[1] = max(0.0, entry[1] - unused)
-                return
+    def settle(self, reserved_at: float, reserved: int, made: int, sent: float) -> None:
+        """Of `reserved` calls `made` were sent, the last of them at `sent`; give back the others."""
+        self.open = max(0, self.open - reserved)
+        if made:
+            self._count([(sent, made)])
+        if self._day_of(reserved_at) == self.day:
+            self.day_calls = max(0, self.day_calls - max(0, reserved - made))
 
     def block(self, until: float) -> None:
         """No call before `until` (POSIX seconds): the destination said so."""
         self.blocked_until = max(self.blocked_until, until)
 
-    def _window_wait(self, now: float, calls: int, limit: int, seconds: float) -> float:
-        used = 0.0
-        for stamp, count in reversed(self._stamps):
-            if stamp <= now - seconds:
-                break
-            used += count
-            if used + calls > limit:
-                return stamp + seconds - now
-        return 0.0
+    def _count(self, calls: Iterable[tuple[float, int]]) -> None:
+        for stamp, count in calls:
+            if count:
+                for window in self._windows:
+                    window.add(math.ceil(stamp / GRAIN) * GRAIN, count)
 
-    def _forget(self, now: float) -> None:
-        while self._stamps and self._stamps[0][0] <= now - self._longest:
-            self._stamps.popleft()
+    def _counted(self) -> Sequence[tuple[float, int]]:
+        """The settled calls of the longest window."""
+        longest = max(self._windows, key=lambda window: window.seconds, default=None)
+        return list(longest.calls) if longest else []
 
     def _roll_day(self, now: float) -> None:
-        today = datetime.fromtimestamp(now, self.zone).date().isoformat()
+        today = self._day_of(now)
         if today != self.day:
             self.day, self.day_calls = today, 0
+
+    def _day_of(self, now: float) -> str:
+        return datetime.fromtimestamp(now, self.zone).date().isoformat()
 
     def _next_day(self, now: float) -> float:
         local = datetime.fromtimestamp(now, self.zone)
         midnight = datetime(local.year, local.month, local.day, tzinfo=self.zone) + timedelta(days=1)
         return midnight.timestamp()
+
+
+class _Window:
+    """The settled calls of the last `seconds`, oldest first, as [when they were sent, how many]."""
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        self.limit = limit
+        self.seconds = seconds
+        self.calls: deque[tuple[float, int]] = deque()
+        self._used = 0
+
+    def add(self, stamp: float, count: int) -> None:
+        self._used += count
+        if self.calls and self.calls[-1][0] == stamp:
+            self.calls[-1] = (stamp, self.calls[-1][1] + count)
+        elif self.calls and self.calls[-1][0] > stamp:
+            insort(self.calls, (stamp, count))
+        else:
+            self.calls.append((stamp, count))
+
+    def wait(self, now: float, calls: int, open_calls: int) -> float:
+        while self.calls and self.calls[0][0] <= now - self.seconds:
+            self._used -= self.calls.popleft()[1]
+        free = self.limit - self._used - open_calls - calls
+        if free >= 0 or not (self._used or open_calls):
+            return 0.0
+        for stamp, count in self.calls:
+            free += count
+            if free >= 0:
+                return max(stamp + self.seconds - now, GRAIN)
+        return self.seconds

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.apps.base import Applied
+from pipeline.schemas.records import Connection
 from pipeline.sinks.tick import Start
 
 
@@ -16,9 +17,14 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a `Start`: `value` or `error`, and the calls really made."""
+    """What came of a `Start`: `value` or `error`, the calls really made, and when the last one was sent.
+
+    `connection` is what the call was made with: it may have been replaced meanwhile.
+    """
 
     start: Start
     value: Applied | Mapping[str, Any] | None
     error: Exception | None
     made: int
+    sent: float = 0.0
+    connection: Connection | None = None

@@ -35,7 +35,6 @@ TICK_OF_ORDER = 2e-6
 """Seconds between two commands of a connection; the ledger keeps microseconds."""
 OPEN = frozenset({LedgerState.INTENT, LedgerState.WAITING, LedgerState.DOUBT})
 """A call has been made, or may have been: of a party, one command at a time."""
-SHORT_WINDOW = 10.0
 DEFECTS = 3
 """Attempts after which an unforeseen exception of an action refuses its command."""
 
@@ -60,19 +59,14 @@ class Owner:
         """By party: the one command that may pass its parked head."""
         self._last_taken = 0.0
         self.checking = False
+        self._halted = False
 
     # --- what comes in ------------------------------------------------------------------------------------------
 
     @property
     def window(self) -> int:
-        """How many calls may be armed: more than may be in flight, so that a slot that falls free is filled at once.
-
-        Calls are counted when they are armed. Where a quota window is short, one that waits for its slot would be sent
-        in another window than it was counted in: there, no more are armed than can start.
-        """
-        limiter = self.state.limiter
-        short = any(seconds < SHORT_WINDOW for _, seconds in limiter.quota.windows)
-        return limiter.in_flight_limit * (1 if short else 2)
+        """How many calls may be armed: more than may be in flight, so that a slot that falls free is filled at once."""
+        return 2 * self.state.limiter.in_flight_limit
 
     def wants(self) -> bool:
         """Whether taking another command would let it start soon."""
@@ -121,7 +115,8 @@ class Owner:
             self._checked(outcome)
             return
         self.armed -= 1
-        self.state.limiter.settle(entry.stamp, entry.reserved, outcome.made)
+        self.state.limiter.settle(entry.stamp, entry.reserved, outcome.made, outcome.sent or tick.now)
+        self.state.dirty = self.state.dirty or self.state.counted
         entry.calls += outcome.made
         match outcome.error:
             case None:
@@ -130,6 +125,8 @@ class Owner:
             case NotStarted():
                 entry.state = LedgerState.QUEUED
                 self.parties.make_ready(entry)
+            case Stopped() if self._outdated(outcome):
+                self._failed(entry, Retry("the connection was changed meanwhile"), tick)
             case EffectError() as error:
                 entry.attempts += 1
                 self._failed(entry, error, tick)
@@ -140,6 +137,23 @@ class Owner:
                     self._failed(entry, InDoubt(f"{type(error).__name__} in {entry.command.action}"), tick)
                 else:
                     self._refuse(entry, "defect", "internal", f"{type(error).__name__} in {entry.command.action}", tick)
+        self._halted = False
+
+    def heed(self, error: Exception) -> None:
+        """On the event loop: an answer that stops the connection counts at once, also for calls that are armed."""
+        self._halted = (
+            self._halted or isinstance(error, Stopped) or (isinstance(error, Wait) and error.scope == "connection")
+        )
+
+    def held_up(self, *, check: bool) -> bool:
+        """On the event loop: whether armed calls have to be handed back. `check`: those of the start-up checks."""
+        state = self.state
+        blocked = self._halted or state.now() < state.limiter.blocked_until
+        return blocked or (not check and not state.running)
+
+    def _outdated(self, outcome: Outcome) -> bool:
+        """It tells of credentials or settings that were replaced since."""
+        return outcome.connection is not None and outcome.connection is not self.state.connection
 
     def recall(self, start: Start) -> None:
         """A call that was armed and will not start here."""
@@ -148,7 +162,8 @@ class Owner:
             self.checking = False
             return
         self.armed -= 1
-        self.state.limiter.settle(entry.stamp, entry.reserved, 0)
+        self.state.limiter.settle(entry.stamp, entry.reserved, 0, 0.0)
+        self.state.dirty = self.state.dirty or self.state.counted
         entry.state = LedgerState.QUEUED
         self.parties.make_ready(entry)
 
@@ -157,10 +172,10 @@ class Owner:
     def advance(self, tick: Tick) -> None:
         """Start what may start, and write down what may not."""
         self._run_timers(tick.now)
-        if self.state.running and not self.closing:
+        if not self.closing:
             if self.state.must_check(tick.now):
                 self._check(tick)
-            elif self.state.profile is not None:
+            if self.state.running and self.state.profile is not None:
                 for lane in (Lane.LIVE, Lane.BULK):
                     while (entry := self.parties.next(lane)) is not None:
                         if not self._start(entry, tick):
@@ -170,6 +185,7 @@ class Owner:
                 self._store(entry, tick)
         self._fresh.clear()
         if self.state.dirty:
+            self.state.dirty = False  # before it is read: the event loop may change the token meanwhile
             tick.say(
                 self.index,
                 self.shared.topics.state,
@@ -177,7 +193,6 @@ class Owner:
                 self._encode(self.state.record()),
                 self.index,
             )
-            self.state.dirty = False
 
     def give_back(self, tick: Tick) -> None:
         """Before the partition is handed over: what was armed and never called is queued, not in doubt."""
@@ -372,13 +387,16 @@ class Owner:
     def _checked(self, outcome: Outcome) -> None:
         self.checking = False
         state = self.state
-        state.limiter.settle(state.check_stamp, CHECK_CALLS, outcome.made)
+        state.limiter.settle(state.check_stamp, CHECK_CALLS, outcome.made, outcome.sent or state.now())
+        state.dirty = True
         match outcome.error:
             case None:
                 assert outcome.value is not None
                 assert not isinstance(outcome.value, Applied)
                 state.checked(outcome.value)
             case NotStarted():
+                pass
+            case Stopped() | Refused() if self._outdated(outcome):
                 pass
             case Wait() as error:
                 until = _until(error, state.now())
@@ -392,6 +410,7 @@ class Owner:
             case error:
                 log.warning("start-up check failed, will try again", connection=state.id, reason=str(error))
                 state.recheck(state.now() + 5)
+        self._halted = False
 
     def _encode(self, record: msgspec.Struct) -> bytes:
         return self.shared.codec.encode(record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,14 +13,16 @@ from pipeline.control.snapshot import credentials_hash
 from pipeline.errors import ConfigurationError
 from pipeline.schemas.records import Connection, ConnectionState
 from pipeline.sinks.limiter import Limiter
+from pipeline.sinks.tokens import Tokens
 
 CHECK_EVERY = 24 * 3600.0
-REFRESH_WINDOW = 600.0
+LOOK_AGAIN = 900.0
+"""Seconds until a stopped connection is checked again: its remedy may lie where we do not hear of it."""
 TOKEN = "access_token"  # noqa: S105 - the name that a sealed token is bound to
 
 
 class OwnerState:
-    """Also the session's `TokenStore`: the event loop saves tokens, the Kafka thread writes them down when `dirty`."""
+    """Owned by the Kafka thread, which writes it down when `dirty`; the event loop reads it, and changes `tokens`."""
 
     def __init__(self, connection: Connection, app: App, box: SecretBox, now: Callable[[], float]) -> None:
         self.id = connection.id
@@ -31,45 +33,50 @@ class OwnerState:
         self.stopped = ""
         self._app = app
         self._box = box
-        self._token: Token | None = None
-        self._refreshes: list[float] = []
         self._checked_at = 0.0
         self._recheck_at = 0.0
+        self.limiter = Limiter(app.quota(connection.settings))
+        self.tokens = Tokens(now, self._touch)
+        self.credentials = credentials_hash(connection)
         self.configure(connection)
 
     def configure(self, connection: Connection) -> None:
         """Take over what `control` says now: whoever wrote it has looked at the connection, so it runs again.
 
-        Other credentials start anew, unchecked and without a token.
+        Other credentials start anew, unchecked and without a token. Calls made before count on.
         """
         credentials = credentials_hash(connection)
-        known = getattr(self, "credentials", credentials)
-        fresh = credentials != known
+        if credentials != self.credentials:
+            self.tokens = Tokens(self.now, self._touch, refreshes=self.tokens.refreshes())
+            self.profile, self._checked_at = None, 0.0
         self.credentials = credentials
         self.connection = connection
         self.settings = connection.settings
         self.paused = connection.paused
-        self.limiter = Limiter(self._app.quota(connection.settings))
+        self.limiter.change(self._app.quota(connection.settings))
         self.counted = bool(self.limiter.quota.windows) or self.limiter.quota.day is not None
         self.quiet_period = self._app.quiet_period(connection.settings)
         self.stopped = ""
         self._recheck_at = 0.0
         self.dirty = True
-        if fresh:
-            self._token, self.profile, self._checked_at = None, None, 0.0
 
     def restore(self, state: ConnectionState) -> None:
         """Go on from the predecessor's row."""
         self.limiter.restore(
-            state.calls,
-            state.day,
-            state.day_calls,
-            state.blocked_until.timestamp() if state.blocked_until else 0.0,
+            calls=state.calls,
+            open_calls=state.open_calls,
+            day=state.day,
+            day_calls=state.day_calls,
+            now=self.now(),
         )
-        self._refreshes = list(state.refreshes)
+        if state.blocked_until:
+            self.limiter.block(state.blocked_until.timestamp())
+        self.limiter.zone = _zone(state.profile)
+        self.tokens = Tokens(self.now, self._touch, refreshes=state.refreshes)
         if state.credentials != self.credentials:
             return
-        self.stopped = state.stopped
+        if state.stopped:
+            self.stop(state.stopped)
         if state.profile:
             self._take_profile(state.profile)
             self._checked_at = state.checked.timestamp() if state.checked else 0.0
@@ -78,19 +85,21 @@ class OwnerState:
                 value = self._box.open(secret_name(self.id, TOKEN), state.token)
             except ConfigurationError:
                 return
-            self._token = Token(value, state.token_expires.timestamp())
+            token = Token(value, state.token_expires.timestamp())
+            self.tokens = Tokens(self.now, self._touch, token, state.refreshes)
 
     def record(self) -> ConnectionState:
-        token = self._token
+        token = self.tokens.load()
         return ConnectionState(
             connection=self.id,
             calls=self.limiter.snapshot(),
+            open_calls=self.limiter.open,
             day=self.limiter.day,
             day_calls=self.limiter.day_calls,
             blocked_until=utc(self.limiter.blocked_until) if self.limiter.blocked_until else None,
             token=self._box.seal(secret_name(self.id, TOKEN), token.value) if token else "",
             token_expires=utc(token.expires) if token else None,
-            refreshes=list(self._refreshes),
+            refreshes=list(self.tokens.refreshes()),
             profile=dict(self.profile or {}),
             checked=utc(self._checked_at) if self._checked_at else None,
             stopped=self.stopped,
@@ -103,11 +112,13 @@ class OwnerState:
 
     def must_check(self, now: float) -> bool:
         """Whether the start-up checks are due. A profile that has grown old serves until the new one is there."""
-        return now >= max(self._checked_at + CHECK_EVERY, self._recheck_at)
+        due = self._recheck_at if self.stopped else max(self._checked_at + CHECK_EVERY, self._recheck_at)
+        return not self.paused and now >= due
 
     def checked(self, profile: Mapping[str, Any]) -> None:
         self._take_profile(profile)
         self._checked_at = self.now()
+        self.stopped = ""
         self.dirty = True
 
     def recheck(self, at: float) -> None:
@@ -115,29 +126,22 @@ class OwnerState:
         self._recheck_at = at
 
     def stop(self, reason: str) -> None:
+        """No call until a person has touched the connection, or a later check finds it mended."""
         self.stopped = reason
+        self._recheck_at = self.now() + LOOK_AGAIN
         self.dirty = True
 
     def _take_profile(self, profile: Mapping[str, Any]) -> None:
         self.profile = profile
-        try:
-            self.limiter.zone = ZoneInfo(str(profile.get("time_zone") or "UTC"))
-        except (ZoneInfoNotFoundError, ValueError):
-            self.limiter.zone = ZoneInfo("UTC")
+        self.limiter.zone = _zone(profile)
 
-    # --- TokenStore ---------------------------------------------------------------------------------------------
-
-    def load(self) -> Token | None:
-        return self._token
-
-    def save(self, token: Token | None) -> None:
-        self._token = token
+    def _touch(self) -> None:
         self.dirty = True
 
-    def refreshes(self) -> Sequence[float]:
-        since = self.now() - REFRESH_WINDOW
-        return [at for at in self._refreshes if at > since]
 
-    def refreshed(self, at: float) -> None:
-        self._refreshes = [*self.refreshes(), at]
-        self.dirty = True
+def _zone(profile: Mapping[str, Any]) -> ZoneInfo:
+    """Of the organisation, whose day the quota of a day is for."""
+    try:
+        return ZoneInfo(str(profile.get("time_zone") or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -129,8 +129,8 @@ GUARDS = (
         "limiter-restore",
         "the calls of a predecessor count",
         "pipeline/sinks/state.py",
-        "            state.calls,\n            state.day,",
-        "            [],\n            state.day,",
+        "            calls=state.calls,\n",
+        "            calls=[],\n",
         f"{_TAKEOVER}test_the_quota_of_a_minute_holds_across_a_kill_9",
     ),
     Guard(

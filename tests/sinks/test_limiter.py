@@ -21,41 +21,84 @@ def minute(calls: int, day: int | None = None) -> Limiter:
 
 @given(
     gaps=st.lists(st.floats(0, 20), max_size=200),
-    sizes=st.lists(st.integers(1, 3), min_size=1, max_size=200),
-    unused=st.lists(st.integers(0, 3), min_size=1, max_size=200),
+    sizes=st.lists(st.integers(1, 3), min_size=1, max_size=50),
+    unused=st.lists(st.integers(0, 3), min_size=1, max_size=50),
+    delays=st.lists(st.floats(0, 90), min_size=1, max_size=50),
 )
-def test_no_window_ever_holds_more_calls_than_its_limit(gaps: list[float], sizes: list[int], unused: list[int]) -> None:
-    limiter, now, made = minute(10), NOON, []
+def test_no_window_ever_holds_more_calls_than_its_limit_however_long_after_their_intent_they_are_sent(
+    gaps: list[float], sizes: list[int], unused: list[int], delays: list[float]
+) -> None:
+    limiter, now = minute(10), NOON
+    under_way: list[tuple[float, float, int, int]] = []
+    made: list[float] = []
     for number, gap in enumerate(gaps):
         now += gap
+        for sent, stamp, size, used in sorted(call for call in under_way if call[0] <= now):
+            limiter.settle(stamp, size, used, sent)
+            made += [sent] * used
+            under_way.remove((sent, stamp, size, used))
         size = sizes[number % len(sizes)]
         if limiter.wait(now, size, Lane.LIVE) == 0:
-            stamp = limiter.reserve(now, size)
             used = max(0, size - unused[number % len(unused)])
-            limiter.settle(stamp, size, used)
-            made += [now] * used
+            under_way.append((now + delays[number % len(delays)], limiter.reserve(now, size), size, used))
+    made += [sent for sent, _, _, used in under_way for _ in range(used)]
     for start in made:
         assert sum(start <= at < start + 60 for at in made) <= 10
 
 
 @given(gaps=st.lists(st.floats(0.01, 20), min_size=1, max_size=60))
-def test_waiting_as_long_as_it_says_is_enough(gaps: list[float]) -> None:
+def test_waiting_as_long_as_it_says_is_enough_once_nothing_is_under_way(gaps: list[float]) -> None:
     limiter, now = minute(5), NOON
     for gap in gaps:
         now += gap
-        wait = limiter.wait(now, 1, Lane.LIVE)
-        now += wait
+        now += limiter.wait(now, 1, Lane.LIVE)
         assert limiter.wait(now + 1e-6, 1, Lane.LIVE) == 0
-        limiter.reserve(now + 1e-6, 1)
+        limiter.settle(limiter.reserve(now + 1e-6, 1), 1, 1, now + 1e-6)
+
+
+def take_over(limiter: Limiter, now: float) -> Limiter:
+    successor = Limiter(limiter.quota, limiter.zone)
+    successor.restore(
+        calls=limiter.snapshot(),
+        open_calls=limiter.open,
+        day=limiter.day,
+        day_calls=limiter.day_calls,
+        now=now,
+    )
+    return successor
 
 
 def test_a_successor_counts_the_calls_of_its_predecessor() -> None:
     limiter = minute(10)
-    limiter.reserve(NOON, 10)
-    successor = minute(10)
-    successor.restore(limiter.snapshot(), limiter.day, limiter.day_calls, limiter.blocked_until)
+    limiter.settle(limiter.reserve(NOON, 10), 10, 10, NOON)
+    successor = take_over(limiter, NOON + 5)
     assert successor.wait(NOON + 59.9, 1, Lane.LIVE) > 0
-    assert successor.wait(NOON + 61, 1, Lane.LIVE) == 0
+    assert successor.wait(NOON + 61.1, 1, Lane.LIVE) == 0
+
+
+def test_calls_under_way_at_a_take_over_may_have_been_made_until_then() -> None:
+    limiter = minute(10)
+    limiter.reserve(NOON, 10)
+    successor = take_over(limiter, NOON + 30)
+    assert successor.wait(NOON + 89.9, 1, Lane.LIVE) > 0
+    assert successor.wait(NOON + 90.1, 1, Lane.LIVE) == 0
+
+
+def test_another_quota_counts_the_calls_made_under_the_old_one() -> None:
+    limiter = minute(100)
+    limiter.settle(limiter.reserve(NOON, 10), 10, 10, NOON)
+    limiter.change(Quota(windows=((10, 60.0),), day=None, in_flight=2))
+    assert limiter.wait(NOON + 1, 1, Lane.LIVE) > 0
+    assert limiter.in_flight_limit == 2
+
+
+def test_what_was_reserved_before_midnight_and_not_made_is_not_given_back_to_the_new_day() -> None:
+    limiter = Limiter(Quota(windows=(), day=100, in_flight=5))
+    midnight = NOON + 12 * 3600
+    stamp = limiter.reserve(midnight - 1, 8)
+    limiter.reserve(midnight + 1, 3)
+    limiter.settle(stamp, 8, 0, 0.0)
+    assert limiter.day_calls == 3
 
 
 def test_the_day_ends_at_midnight_of_the_organisation() -> None:

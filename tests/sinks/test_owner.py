@@ -265,9 +265,9 @@ def test_live_commands_start_before_bulk_ones_and_lift_a_bulk_head_of_their_own_
     each.add(Entry(command("live-c", party="c"), "t", 1, T0))
     order = []
     for minute in range(4):
-        tick = advance(each, minute * 61)
+        tick = advance(each, minute * 62)
         order += started(tick)
-        ok(each, tick.starts[0], id_=str(minute), at=minute * 61 + 1)
+        ok(each, tick.starts[0], id_=str(minute), at=minute * 62 + 1)
     assert order == ["bulk-2", "live-c", "live-b", "bulk-1"]
 
 
@@ -397,3 +397,21 @@ def ledger(tick: Tick) -> list[LedgerRow]:
         if out.topic == TOPICS.ledger and out.value
     }
     return list(rows.values())
+
+
+def test_a_stopped_connection_is_looked_at_again_after_a_while_and_goes_on_when_it_is_mended() -> None:
+    each = owner()
+    each.add(Entry(command("a"), "t", 0, T0))
+    answer(each, advance(each).starts[0], None, Stopped("the custom field is missing"))
+    assert advance(each, 800).starts == []
+    (check,) = advance(each, 1000).starts
+    assert check.entry is None
+    each.settle(Outcome(check, {}, None, 3), Tick(T0 + 1001))
+    assert started(advance(each, 1002)) == ["a"]
+
+
+def test_a_daily_check_holds_nothing_up() -> None:
+    each = owner()
+    each.add(Entry(command("a"), "t", 0, T0))
+    tick = advance(each, 25 * 3600)
+    assert [start.entry is None for start in tick.starts] == [True, False]

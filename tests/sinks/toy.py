@@ -148,14 +148,17 @@ def command(
     )  # fmt: skip
 
 
+def shared(mappings: MappingTable | None = None) -> Shared:
+    return Shared(TOPICS, Codec(), mappings or MappingTable(), lambda: 0.5)
+
+
 def owner(quota: Quota = FREE, mappings: MappingTable | None = None, checked: bool = True) -> Owner:
     """An owner of connection `c` that has passed its start-up checks."""
     app = ToyApp(quota)
-    shared = Shared(TOPICS, Codec(), mappings or MappingTable(), lambda: 0.5)
     state = OwnerState(Connection(id="c", app="toy"), app, BOX, SystemClock().now)
     if checked:
         state.checked({})
-    return Owner(0, app, state, shared)
+    return Owner(0, app, state, shared(mappings))
 
 
 def applied(entry_source: ObjectRef, id_: str, value: str = "v") -> Applied:
