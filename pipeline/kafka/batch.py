@@ -81,9 +81,16 @@ class InWork:
         self._rewind = False
         self._failures_in_a_row = 0
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Batch) -> bool:
+        """Counts it as handed out; False if it must not be: its records were fetched before a rewind that is due.
+
+        Its predecessor failed meanwhile, and committing it would leave out the predecessor's records.
+        """
         with self._changed:
+            if self._rewind:
+                return False
             self._open.append(batch)
+            return True
 
     @property
     def rewind_needed(self) -> bool:

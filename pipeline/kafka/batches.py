@@ -162,8 +162,8 @@ class BatchConsumer:
         positions = [TopicPartition(topic, number, offset + 1) for (topic, number), offset in last.items()]
         self._number += 1
         batch = Batch(self._number, messages, positions, metadata, self._in_work)
-        self._in_work.add(batch)
-        self._deliver(batch)
+        if self._in_work.add(batch):
+            self._deliver(batch)
 
     def _rewind(self, consumer: Consumer) -> None:
         """Waits for the stale batches to be given up, then reads on from the committed offsets."""
