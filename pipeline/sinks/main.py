@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from confluent_kafka import KafkaException
@@ -15,6 +15,7 @@ from pipeline.apps.registry import load_apps
 from pipeline.clock import SystemClock
 from pipeline.control.secrets import load_secret_box
 from pipeline.control.store import ControlTail
+from pipeline.errors import ConfigurationError
 from pipeline.failpoints import arm_from_environment
 from pipeline.kafka.admin import set_group_timeouts
 from pipeline.kafka.clients import KafkaAccess
@@ -31,8 +32,14 @@ log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 1.0
 
 
-async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Worker], None] | None = None) -> None:
-    """Until SIGTERM, SIGINT, cancellation or a failure of the Kafka thread, which is raised here."""
+async def run(
+    settings: Settings,
+    access: KafkaAccess,
+    *,
+    on_ready: Callable[[Worker], None] | None = None,
+    signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
+) -> None:
+    """Until one of `signals` (main thread only), cancellation, `Worker.stop`, or what a person has to mend."""
     arm_from_environment()
     apps = load_apps()
     topics = Topics(settings.topic_prefix, settings.partitions, tuple(apps))
@@ -53,7 +60,7 @@ async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Wo
             loop=loop,
             timing=timing,
         )
-        for name in (signal.SIGTERM, signal.SIGINT):
+        for name in signals:
             loop.add_signal_handler(name, worker.stop)
         if on_ready is not None:
             on_ready(worker)
@@ -61,12 +68,17 @@ async def run(settings: Settings, access: KafkaAccess, *, on_ready: Callable[[Wo
 
 
 def _again_and_again(worker: Worker) -> None:
-    """A lost broker or a fenced producer ends a run, not the role: the next run restores from the log."""
+    """A lost broker, a fenced producer or a defect ends a run, not the role: the next run restores from the log."""
     while not worker.stopping.is_set():
         try:
             worker.run()
         except (ProducerUnusable, KafkaUnavailable, RestoreStalled, KafkaException) as error:
             log.warning("sink worker starts again", reason=str(error))
+            worker.stopping.wait(PAUSE_SECONDS)
+        except ConfigurationError:
+            raise
+        except Exception:
+            log.exception("a defect ended the run; the sink worker starts again")
             worker.stopping.wait(PAUSE_SECONDS)
 
 

@@ -18,7 +18,7 @@ from pipeline.sinks.packed import PackedIndex
 _GONE = b""
 
 Undo = list[tuple[bytes, bytes | None]]
-"""The overlay's entries as they were, by key; None where there was none."""
+"""What was known ahead of the topic before, by key; None where nothing was."""
 
 
 class _Other(msgspec.Struct):
@@ -38,8 +38,8 @@ class _Row(msgspec.Struct):
 class MappingTable:
     """Looked up from either side. A pair that would give an object a second counterpart is a clash, never written.
 
-    What this worker wrote comes back from the topic later; until it does, older rows of the same key are passed over
-    (`_ahead`), so that memory never falls behind what it has already planned with.
+    What this worker wrote hides what the topic says (`_ahead`) until it comes back from there: older rows of its key
+    that arrive meanwhile never take memory behind what was planned with, and `undo` shows the topic's state again.
     """
 
     def __init__(self, codec: Codec | None = None) -> None:
@@ -71,11 +71,13 @@ class MappingTable:
         if self._bulk is not None:
             self._bulk.append(short, packed)
             return
-        if self._ahead and short in self._ahead:
-            if self._ahead[short] == packed:
-                del self._ahead[short]
-            return
         self._overlay[short] = packed
+        if self._ahead and self._ahead.get(short) == packed:
+            del self._ahead[short]
+
+    def forget(self) -> None:
+        """From now on the topic alone counts: whether what was in flight got committed will be read there."""
+        self._ahead.clear()
 
     def get(self, scope: str, ref: ObjectRef) -> Mapped | None:
         packed = self._find(self._short(mapping_key(scope, ref).encode()))
@@ -105,22 +107,23 @@ class MappingTable:
         undo: Undo = []
         for one, other in ((pair.source, pair.destination), (pair.destination, pair.source)):
             short = self._short(mapping_key(scope, one).encode())
-            undo.append((short, self._overlay.get(short)))
-            packed = self._pack(other.app, other.type, other.id, pair.hash, pair.version)
-            self._overlay[short] = self._ahead[short] = packed
+            undo.append((short, self._ahead.get(short)))
+            self._ahead[short] = self._pack(other.app, other.type, other.id, pair.hash, pair.version)
         return undo
 
     def undo(self, entries: Undo) -> None:
         for short, before in reversed(entries):
-            self._ahead.pop(short, None)
-            if before is None:
-                self._overlay.pop(short, None)
+            if before is None or before == self._overlay.get(short):
+                self._ahead.pop(short, None)
             else:
-                self._overlay[short] = before
+                self._ahead[short] = before
 
     def _find(self, short: bytes) -> bytes | None:
-        found = self._overlay.get(short)
-        return self._base.get(short) if found is None else found
+        for known in (self._ahead, self._overlay):
+            found = known.get(short)
+            if found is not None:
+                return found
+        return self._base.get(short)
 
     def _packed_row(self, value: bytes) -> bytes:
         if value[:1] == b"{":

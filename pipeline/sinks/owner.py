@@ -108,6 +108,11 @@ class Owner:
             entry.state = LedgerState.QUEUED
             self._go_on(entry)
 
+    def release_mapped(self) -> None:
+        """As `release`, for every key that is mapped by now."""
+        for key in [key for key in self._parked if self.shared.mappings.has(key)]:
+            self.release(key)
+
     def settle(self, outcome: Outcome, tick: Tick) -> None:
         """A call has ended."""
         entry = outcome.start.entry

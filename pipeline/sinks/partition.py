@@ -180,6 +180,11 @@ class Partition:
             for owner in self.owners.values():
                 owner.release(key)
 
+    def release_mapped(self) -> None:
+        """Mappings have landed, it is not known which."""
+        for owner in self.owners.values():
+            owner.release_mapped()
+
     @property
     def calling(self) -> bool:
         """Whether any call is armed or in flight."""

@@ -8,8 +8,11 @@ stable offset below that watermark for a while: reading waits, it never goes on 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -27,6 +30,9 @@ from pipeline.sinks.mappings import MappingTable
 log = structlog.get_logger(__name__)
 
 COMMITTED_SECONDS = 60.0
+PAUSE_SECONDS = 0.05
+
+Row = TypeVar("Row")
 
 
 def committed_positions(consumer: Consumer, topics: Sequence[str], indexes: Iterable[int]) -> dict[int, dict[str, int]]:
@@ -51,6 +57,8 @@ def committed_positions(consumer: Consumer, topics: Sequence[str], indexes: Iter
                 low, _ = consumer.get_watermark_offsets(TopicPartition(each.topic, each.partition), timeout=5)
                 positions[each.partition][each.topic] = low
         wanted = again
+        if wanted:
+            time.sleep(PAUSE_SECONDS)
         if wanted and time.monotonic() > deadline:
             raise KafkaUnavailable(
                 f"committed offsets of {len(wanted)} partitions stayed pending for {COMMITTED_SECONDS:g} s"
@@ -58,25 +66,43 @@ def committed_positions(consumer: Consumer, topics: Sequence[str], indexes: Iter
     return positions
 
 
-def left_behind(
-    access: KafkaAccess, topics: Topics, codec: Codec, index: int, now: float
-) -> tuple[list[ConnectionState], list[Entry]]:
-    """What the predecessor wrote down for this index: the state of its connections, and its open commands."""
-    states = [codec.decode(ConnectionState, row) for row in _latest(access, topics.state, index)]
-    entries = [restored(codec.decode(LedgerRow, row), now) for row in _latest(access, topics.ledger, index)]
-    return states, entries
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What predecessors wrote down, by index: the state of their connections, and their open commands."""
+
+    states: Mapping[int, Sequence[ConnectionState]]
+    entries: Mapping[int, Sequence[Entry]]
 
 
-def _latest(access: KafkaAccess, topic: str, index: int) -> Iterable[bytes]:
-    rows: dict[bytes, bytes] = {}
-    for batch in read_to_end(access, topic, [index]):
+def left_behind(access: KafkaAccess, topics: Topics, codec: Codec, indexes: Sequence[int], now: float) -> Left:
+    """Raises `RestoreStalled`. A row that cannot be read is logged; it stays in its topic, and shows as open."""
+    states = _latest(access, topics.state, indexes, partial(codec.decode, ConnectionState))
+    rows = _latest(access, topics.ledger, indexes, partial(codec.decode, LedgerRow))
+    return Left(states, {index: [restored(row, now) for row in found] for index, found in rows.items()})
+
+
+def _latest(
+    access: KafkaAccess, topic: str, indexes: Sequence[int], decode: Callable[[bytes], Row]
+) -> dict[int, list[Row]]:
+    """The last row of each key, decoded."""
+    last: dict[int, dict[bytes, bytes]] = {index: {} for index in indexes}
+    for batch in read_to_end(access, topic, indexes) if indexes else ():
         for message in batch:
-            key, value = message.key() or b"", message.value()
+            rows, key, value = last[message.partition() or 0], message.key() or b"", message.value()
             if value is None:
                 rows.pop(key, None)
             else:
                 rows[key] = value
-    return rows.values()
+    found: dict[int, list[Row]] = {index: [] for index in indexes}
+    for index, rows in last.items():
+        for key, value in rows.items():
+            try:
+                found[index].append(decode(value))
+            except Undecodable as error:
+                log.error(
+                    "a row cannot be read and is left out", topic=topic, partition=index, key=key, code=error.code
+                )
+    return found
 
 
 class MappingTail:

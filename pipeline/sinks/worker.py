@@ -96,6 +96,7 @@ class Worker:
         self._lease = Lease(timing.lease)
         self._caller = Caller(box, self._lease, self._done.append, clock.now)
         self._eager = access.options.get("group.protocol") == "classic"
+        self._mappings = MappingTail(access, topics, shared.mappings)
         self._partitions: dict[int, Partition] = {}
         self._assigned: dict[int, set[str]] = {}
         self._paused: set[tuple[str, int]] = set()
@@ -114,27 +115,38 @@ class Worker:
         Whatever it raises, what was committed stays in the log, and the next run goes on from there.
         """
         prefix = self._topics.prefix
-        self._consumer: Consumer = self._access.consumer(f"{prefix}{GROUP}")
-        self._producer = self._access.transactional_producer(f"{prefix}{GROUP}-{uuid.uuid4()}")
-        self._mappings = MappingTail(self._access, self._topics, self._shared.mappings)
-        self._mappings.catch_up()
-        self._consumer.subscribe(
-            list(self._read), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
-        log.info("sink worker started", topics=len(self._read))
+        self._consumer: Consumer = self._access.consumer(f"{prefix}{GROUP}", self._membership())
         try:
+            self._producer = self._access.transactional_producer(f"{prefix}{GROUP}-{uuid.uuid4()}")
+            self._mappings.catch_up()
+            self._consumer.subscribe(
+                list(self._read), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            log.info("sink worker started", topics=len(self._read))
             while not self.stopping.is_set():
                 self._receive(self._poll_seconds())
                 self._follow()
                 self._turn()
             self._hand_over(set(self._partitions))
         finally:
-            self._drop(set(self._partitions))
+            self._end()
+
+    def _membership(self) -> dict[str, int]:
+        """Session times of a classic group, whose members bring them; else they are the group's own on the broker."""
+        times = {"session.timeout.ms": self._timing.session, "heartbeat.interval.ms": self._timing.heartbeat}
+        return {name: int(seconds * 1000) for name, seconds in times.items()} if self._eager else {}
+
+    def _end(self) -> None:
+        """Whatever ended the run, nothing of it stays in memory: the next one goes on from the log."""
+        self._drop(set(self._partitions))
+        self._pending = None
+        self._shared.mappings.forget()
+        self._assigned.clear()
+        self._paused.clear()
+        try:
             self._consumer.close()
+        finally:
             self._mappings.close()
-            self._assigned.clear()
-            self._paused.clear()
-            self._pending = None
             asyncio.run_coroutine_threadsafe(self._caller.close(), self._loop).result(30)
 
     # --- reading ------------------------------------------------------------------------------------------------
@@ -147,7 +159,8 @@ class Worker:
         first = self._consumer.poll(seconds)
         if first is None:
             return
-        for message in [first, *self._consumer.consume(500, 0)]:
+        self._route(first)  # before more is asked for: that may take its partition away, and give it anew
+        for message in self._consumer.consume(500, 0):
             self._route(message)
         for index, part in self._partitions.items():
             for topic, buffer in part.buffers.items():
@@ -175,7 +188,8 @@ class Worker:
                 self._paused.discard((topic, index))
             elif len(part.buffers[topic]) < BUFFERED // 2:
                 self._paused.discard((topic, index))
-                self._consumer.resume([TopicPartition(topic, index)])
+                with contextlib.suppress(KafkaException):  # taken away since
+                    self._consumer.resume([TopicPartition(topic, index)])
 
     def _follow(self) -> None:
         """Changes of `control`, and mappings that other workers wrote."""
@@ -228,7 +242,7 @@ class Worker:
         )
 
     def _commit(self, tick: Tick) -> None:
-        """Until it is committed, or nothing of it is ours any more, or the brokers are gone and we have to stop."""
+        """Until it is committed, or nothing of it is ours any more. Told to stop, it leaves it to the hand-over."""
         self._pending = tick
         while tick:
             began = time.monotonic()
@@ -243,10 +257,8 @@ class Worker:
                 self._committed(tick)
                 break
             if self.stopping.is_set():
-                break
-            before = dict(self._partitions)
+                return
             self._receive(0.1)
-            tick.drop({index for index, part in before.items() if self._partitions.get(index) is not part})
         self._pending = None
 
     def _committed(self, tick: Tick) -> None:
@@ -298,13 +310,15 @@ class Worker:
         start: list[TopicPartition] = []
         began = time.monotonic()
         committed = committed_positions(consumer, self._read, fresh)
+        left = left_behind(self._access, self._topics, self._shared.codec, fresh, self._clock.now())
         self._mappings.catch_up()
+        for part in self._partitions.values():
+            part.release_mapped()
         connections = self._control.snapshot.connections
         for index in fresh:
-            states, entries = left_behind(self._access, self._topics, self._shared.codec, index, self._clock.now())
             part = Partition(index, self._read, committed[index], self._shared, self._make_state)
             self._configure(part, connections, self._clock.now())
-            part.restore(states, entries, self._clock.now())
+            part.restore(left.states[index], left.entries[index], self._clock.now())
             self._partitions[index] = part
             start.extend(TopicPartition(topic, index, offset) for topic, offset in part.positions.items())
         fail_point("sinks.partition.restored")
@@ -370,6 +384,8 @@ class Worker:
 
     def _drop(self, indexes: set[int]) -> None:
         owners: set[Owner] = set()
+        if self._pending is not None:
+            self._pending.drop(indexes)
         for index in indexes:
             part = self._partitions.pop(index, None)
             if part is not None:

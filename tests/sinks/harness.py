@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,15 @@ class Bench:
     """Topics of their own, connections to the twin, workers when asked for, and all that they committed."""
 
     def __init__(
-        self, access: KafkaAccess, prefix: str, directory: Path, both: Twins, *, partitions: int, session: float
+        self,
+        access: KafkaAccess,
+        prefix: str,
+        directory: Path,
+        both: Twins,
+        *,
+        partitions: int,
+        session: float,
+        environment: Mapping[str, str],
     ) -> None:
         self.access, self.twins = access, both
         self._directory = directory
@@ -114,14 +122,18 @@ class Bench:
             "PIPELINE_PARTITIONS": str(partitions),
             "PIPELINE_SESSION_TIMEOUT_SECONDS": str(session),
             "PIPELINE_SECRETS_KEYS": "test:" + base64.b64encode(bytes(range(32))).decode(),
+            **environment,
         }
-        settings = Settings(
-            topic_prefix=prefix, partitions=partitions, secrets_keys=self._environment["PIPELINE_SECRETS_KEYS"]
+        self.settings = Settings(
+            topic_prefix=prefix,
+            partitions=partitions,
+            session_timeout_seconds=session,
+            secrets_keys=self._environment["PIPELINE_SECRETS_KEYS"],
         )
         self._apps = load_apps()
-        self._box = load_secret_box(settings)
+        self._box = load_secret_box(self.settings)
         self.topics = Topics(prefix, partitions, tuple(self._apps))
-        self.codec = build_codec(settings)
+        self.codec = build_codec(self.settings)
         create_topics(access, self.topics.specs(), replication_factor=1)
         self._store = ControlStore(access, self.topics.control, self.codec)
         self.record = Record(access, self.topics, self.codec, broken=(Command,))
@@ -241,11 +253,14 @@ def bench(
     session: float = 2.0,
     latency: float = 0.0,
     organizations: Sequence[Organization] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Bench]:
     """`session`: seconds until a silent worker has lost its partitions; `latency`: seconds a call of the twin takes."""
     with twins(organizations) as both:
         both.books.twin.latency = latency
-        made = Bench(access, prefix, directory, both, partitions=partitions, session=session)
+        made = Bench(
+            access, prefix, directory, both, partitions=partitions, session=session, environment=environment or {}
+        )
         try:
             yield made
         finally:

@@ -109,3 +109,35 @@ def test_older_rows_of_ours_that_come_back_do_not_overwrite_newer_ones() -> None
     found = table.get(SCOPE, ACCOUNT)
     assert found is not None
     assert found.hash == "by another"
+
+
+def test_what_was_taken_back_shows_what_the_topic_said_meanwhile() -> None:
+    table, codec = MappingTable(), Codec()
+    undo = table.put(SCOPE, Pair(ACCOUNT, CONTACT, hash="ours"))
+    for key, value in rows_of(Pair(ACCOUNT, CONTACT, hash="by another"), codec):
+        table.load(key, value)
+    table.undo(undo)
+    found = table.get(SCOPE, ACCOUNT)
+    assert found is not None
+    assert found.hash == "by another"
+
+
+def test_a_pair_that_came_back_from_the_topic_is_not_put_over_it_again_by_taking_back_a_later_one() -> None:
+    table, codec = MappingTable(), Codec()
+    table.put(SCOPE, Pair(ACCOUNT, CONTACT, hash="first"))
+    undo = table.put(SCOPE, Pair(ACCOUNT, CONTACT, hash="second"))
+    for key, value in rows_of(Pair(ACCOUNT, CONTACT, hash="first"), codec):
+        table.load(key, value)
+    table.undo(undo)
+    for key, value in rows_of(Pair(ACCOUNT, CONTACT, hash="by another"), codec):
+        table.load(key, value)
+    found = table.get(SCOPE, ACCOUNT)
+    assert found is not None
+    assert found.hash == "by another"
+
+
+def test_what_was_in_flight_is_forgotten_when_a_run_ends() -> None:
+    table = MappingTable()
+    table.put(SCOPE, PAIR)
+    table.forget()
+    assert table.get(SCOPE, ACCOUNT) is None

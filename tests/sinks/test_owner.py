@@ -415,3 +415,12 @@ def test_a_daily_check_holds_nothing_up() -> None:
     each.add(Entry(command("a"), "t", 0, T0))
     tick = advance(each, 25 * 3600)
     assert [start.entry is None for start in tick.starts] == [True, False]
+
+
+def test_mappings_read_in_a_take_over_release_what_waits_in_other_partitions() -> None:
+    each = owner()
+    each.add(Entry(command("need", action="need"), "t", 0, T0))
+    advance(each)
+    each.shared.mappings.put("c+src", Pair(ref("p"), thing("9")))
+    each.release_mapped()
+    assert [result.command for result in results(advance(each))] == ["need"]
