@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,13 +27,15 @@ class Settings(BaseSettings):
     schema_registry_url: str = Field("", validation_alias="SCHEMA_REGISTRY_URL")
     topic_prefix: str = Field("", description="Put before every topic, group and transactional id")
     partitions: int = Field(6, ge=1, description="Of the events, steps, commands, ledger and state topics alike")
-    replication_factor: int | None = Field(None, description="1 on the embedded broker, else 3")
+    replication_factor: int | None = Field(None, ge=1, description="1 on the embedded broker, else 3")
     encoding: Encoding = Encoding.JSON
     batch_size: int = Field(2000, ge=1, description="Events a batch, and so a transaction, of the agents")
-    session_timeout_seconds: float = Field(6.0, description="How long a silent worker keeps its partitions")
+    session_timeout_seconds: float = Field(
+        6.0, ge=1.0, le=1800.0, description="How long a silent worker keeps its partitions"
+    )
     secrets_keys: SecretStr = Field(
         SecretStr(""), description="`id:base64 of 32 bytes`, comma separated; the first one encrypts"
     )
     gateway_host: str = "127.0.0.1"
-    gateway_port: int = 8080
-    log_level: str = "INFO"
+    gateway_port: int = Field(8080, ge=0, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.settings import Settings
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 _ANSWER_SECONDS = 30.0
+_START_SECONDS = 90.0
 _QUIET_SECONDS = 2.0
 
 
@@ -40,7 +42,7 @@ def kafka_access(settings: Settings, say: Say = lambda _: None) -> Iterator[Kafk
     Raises `KafkaUnavailable` and `KafkaStartError`.
     """
     from pipeline.kafka.clients import KafkaAccess
-    from pipeline.kafka.embedded import EmbeddedKafka, running_broker
+    from pipeline.kafka.embedded import EmbeddedKafka, is_held, running_broker
     from pipeline.kafka.wait import wait_for_broker
 
     if settings.kafka_bootstrap_servers:
@@ -49,6 +51,9 @@ def kafka_access(settings: Settings, say: Say = lambda _: None) -> Iterator[Kafk
         yield Kafka(access, local=settings.kafka_bootstrap_servers == running_broker(settings.state_dir))
         return
     servers = running_broker(settings.state_dir)
+    if not servers and is_held(settings.state_dir):
+        say("another process is starting the embedded Kafka; waiting for it")
+        servers = _until_running(settings.state_dir)
     if servers:
         access = KafkaAccess.from_environment(servers)
         wait_for_broker(access, _ANSWER_SECONDS, on_wait=_once(say, servers))
@@ -65,6 +70,19 @@ def kafka_access(settings: Settings, say: Say = lambda _: None) -> Iterator[Kafk
 
     with EmbeddedKafka(settings.state_dir, progress=progress) as broker:
         yield Kafka(KafkaAccess.from_environment(broker.bootstrap_servers), local=True, broker=broker)
+
+
+def _until_running(state_dir: Path) -> str | None:
+    """The address of a broker that another process is bringing up; None where it gave up."""
+    from pipeline.kafka.embedded import is_held, running_broker
+
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        servers = running_broker(state_dir)
+        if servers or not is_held(state_dir):
+            return servers
+        time.sleep(0.1)
+    return None
 
 
 def _once(say: Say, servers: str) -> Say:

@@ -11,13 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+WIDE = 200
+"""Columns of a table that goes into a pipe or a file."""
+
 
 class Output:
     """Standard output is for results, standard error for what happens on the way."""
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self._console = Console(soft_wrap=True, highlight=False)
+        width = None if sys.stdout.isatty() else WIDE
+        self._console = Console(soft_wrap=True, highlight=False, width=width)
         self._errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
     def row(self, value: object, text: str | None = None) -> None:
@@ -26,7 +30,7 @@ class Output:
             sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
             sys.stdout.flush()
         elif text is not None:
-            self._console.print(text, markup=False)
+            self._console.print(_harmless(text), markup=False)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         """Results that are known at once. In JSON each is a line with all its fields, columns or not."""
@@ -55,7 +59,12 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        return escape(", ".join(map(str, value)))
+        return escape(_harmless(", ".join(map(str, value))))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return escape(str(value))
+    return escape(_harmless(str(value)))
+
+
+def _harmless(text: str) -> str:
+    """Control characters made visible: what others sent must not steer the terminal of whoever looks at it."""
+    return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)

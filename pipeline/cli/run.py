@@ -72,8 +72,15 @@ def _supervise(here: "Installation") -> int:
 
     from pipeline.cli.supervisor import ChildSpec, Stop, Supervisor
     from pipeline.control.secrets import load_secret_box
+    from pipeline.errors import ConfigurationError
+    from pipeline.kafka.ports import is_free
 
     load_secret_box(here.settings)
+    port = here.settings.gateway_port
+    if port and not is_free(port):
+        raise ConfigurationError(
+            f"port {port} is taken, perhaps by another `pipeline run`: stop that, or set PIPELINE_GATEWAY_PORT"
+        )
     broker, log = here.kafka.broker, structlog.get_logger()
 
     def watch_broker() -> None:

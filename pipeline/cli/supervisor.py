@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -29,21 +30,35 @@ _LOOK_EVERY = 0.1
 
 
 class Stop:
-    """SIGTERM and SIGINT as a flag, within a block. A second signal ends the process at once."""
+    """SIGTERM and SIGINT as a flag, within a block. A second signal ends the process at once.
+
+    A pipe, not a `threading.Event`: a handler runs in the middle of whatever the main thread does, and an event's lock
+    may be held there by that very thread, which would then wait for itself.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._set = False
+        self._reader, self._writer = os.pipe()
         self._before: dict[int, Any] = {}
 
     def wait(self, seconds: float) -> bool:
         """True as soon as we are to stop."""
-        return self._event.wait(seconds)
+        if not self._set:
+            select.select([self._reader], [], [], seconds)
+        return self._set
 
     def set(self) -> None:
-        self._event.set()
+        """Safe from any thread, and from a signal's handler."""
+        if not self._set:
+            self._set = True
+            os.write(self._writer, b"\0")
 
     def __bool__(self) -> bool:
-        return self._event.is_set()
+        return self._set
+
+    def __del__(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
 
     def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -57,9 +72,9 @@ class Stop:
             signal.signal(number, handler)
 
     def _caught(self, number: int, _: FrameType | None) -> None:
-        if self._event.is_set():
+        if self._set:
             raise KeyboardInterrupt
-        self._event.set()
+        self.set()
 
 
 @dataclass(frozen=True, slots=True)

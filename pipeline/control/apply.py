@@ -88,17 +88,25 @@ class Applier:
         return Done("connection", connection.id, "unchanged", checked.remedy)
 
     async def _connection(self, planned: PlannedConnection, writer: ControlWriter) -> Done:
-        if not planned.changed:
-            return Done("connection", planned.id, "unchanged")
+        if not planned.changed and planned.stored is not None:
+            return await self.test(planned.stored) if self.probe else Done("connection", planned.id, "unchanged")
         record = planned.kept()
         if record is None:
             try:
                 record = await self._exchange(planned)
             except PipelineError as error:
                 return Done("connection", planned.id, "failed", str(error))
+        if planned.stored is None:
+            writer.write([record])
+            return Done("connection", planned.id, "create", await self._remedy(record))
+        remedy = await self._remedy(record)
+        if remedy:
+            return Done("connection", planned.id, "failed", f"not written, what was stored stays: {remedy}")
         writer.write([record])
-        remedy = (await self.test(record)).remedy if self.probe else ""
-        return Done("connection", planned.id, "create" if planned.stored is None else "update", remedy)
+        return Done("connection", planned.id, "update")
+
+    async def _remedy(self, record: Connection) -> str:
+        return (await self.test(record)).remedy if self.probe else ""
 
     async def _exchange(self, planned: PlannedConnection) -> Connection:
         async with self._transport() as transport:

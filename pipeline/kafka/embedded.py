@@ -250,6 +250,11 @@ def running_broker(state_dir: Path) -> str | None:
     return found.bootstrap_servers if found else None
 
 
+def is_held(state_dir: Path) -> bool:
+    """Whether a process holds this state directory's broker: it runs, or it is starting or stopping."""
+    return holder.is_held(state_dir.absolute() / "kafka")
+
+
 def _cluster_id() -> str:
     """22 characters of URL-safe base64. Never a leading hyphen, which the tool would read as an option."""
     raw = uuid.uuid4().bytes

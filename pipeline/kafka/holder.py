@@ -52,16 +52,19 @@ def announce(directory: Path, holder: Holder) -> None:
 
 def current_holder(directory: Path) -> Holder | None:
     """The broker that runs on this data now, or None: nobody holds the lock, or it is only starting."""
+    return _read_note(directory) if is_held(directory) else None
+
+
+def is_held(directory: Path) -> bool:
+    """Whether anybody holds the lock."""
     try:
         descriptor = os.open(directory / "lock", os.O_RDWR)
     except FileNotFoundError:
-        return None
+        return False
     try:
-        if _try_lock(descriptor):
-            return None
+        return not _try_lock(descriptor)
     finally:
         os.close(descriptor)
-    return _read_note(directory)
 
 
 def _held(directory: Path) -> str:

@@ -76,7 +76,7 @@ async def serve(
             watchers.append(loop.create_task(_parent_ends(stop, os.getppid())))
         ready = {
             "pid": os.getpid(),
-            "zohobooks": {"base_url": zoho_url, "accounts_url": zoho_url, "api_url": f"{zoho_url}/books/v3"},
+            "zohobooks": {"base_url": zoho_url, "accounts_url": zoho_url, "api_url": zoho_url},
             "togai": {"base_url": togai_url},
         }
         print(json.dumps(ready), flush=True)
