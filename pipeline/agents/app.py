@@ -73,7 +73,7 @@ def build_app(
     @app.agent(channel, name="batches")
     async def batches(stream: StreamT[Batch]) -> None:
         async for batch in stream:
-            await work.carry_out(batch)
+            work.submit(batch)
 
     @app.agent(app.topic(incidents, key_type=bytes, value_type=bytes, value_serializer="raw"), name="incidents")
     async def report_incidents(stream: StreamT[bytes]) -> None:
