@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -27,7 +28,7 @@ def sinks(kafka: KafkaAccess, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A worker at work. What takes long to end is sent before the first test; at the end nothing is there twice."""
     directory = tmp_path_factory.mktemp("sinks")
     with bench(
-        kafka, f"sinks-{directory.name}.", directory, partitions=2, organizations=[second_organization()]
+        kafka, f"sinks-{uuid.uuid4().hex[:8]}.", directory, partitions=2, organizations=[second_organization()]
     ) as made:
         made.connect(NEIGHBOUR)
         made.send_raw([(NEIGHBOUR.encode(), UNREADABLE)])

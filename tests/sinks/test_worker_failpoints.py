@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -28,7 +29,7 @@ def killed(kafka: KafkaAccess, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def _kill_at(point: str, kafka: KafkaAccess, directory: Path) -> None:
     own = directory / point
     own.mkdir()
-    with bench(kafka, f"{directory.name}-{point}.", own, latency=0.02) as sinks:
+    with bench(kafka, f"{point}-{uuid.uuid4().hex[:8]}.", own, latency=0.02) as sinks:
         sinks.connect()
         sinks.send(backlog(parties=10, versions=4))
         doomed = sinks.start(fail_points=f"{point}=kill@{DEADLY.get(point, 4)}")
