@@ -19,10 +19,10 @@ from tests.bench.systems.arguments import Job, read_job
 def main(job: Job) -> None:
     prefix = job.source.removesuffix("id.mappings")
     topics, table, process = Topics(prefix, 6, ()), MappingTable(), psutil.Process()
-    before, began = process.memory_info().rss, time.monotonic()
+    before, began, spent = process.memory_info().rss, time.monotonic(), time.process_time()
     tail = MappingTail(KafkaAccess(job.bootstrap), topics, table)
     tail.catch_up()
-    seconds = time.monotonic() - began
+    seconds, cpu = time.monotonic() - began, time.process_time() - spent
     tail.close()
     megabytes = (process.memory_info().rss - before) / 1e6
     for number in range(0, job.events // 2, 9973):
@@ -31,7 +31,9 @@ def main(job: Job) -> None:
         back = table.get("books-main+togai-main", there.other) if there else None
         if back is None or back.other != contact:
             raise RuntimeError(f"pair {number} is not found from both sides")
-    sys.stdout.write(json.dumps({"seconds": round(seconds, 2), "megabytes": round(megabytes)}) + "\n")
+    sys.stdout.write(
+        json.dumps({"seconds": round(seconds, 2), "cpu": round(cpu, 2), "megabytes": round(megabytes)}) + "\n"
+    )
 
 
 if __name__ == "__main__":
