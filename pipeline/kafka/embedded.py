@@ -50,7 +50,7 @@ class EmbeddedKafka:
         progress: Progress | None = None,
         jars: JarSource | None = None,
         java: Path | None = None,
-        start_timeout: float = 60,
+        start_timeout: float = 120,
         lock_timeout: float = 15,
     ) -> None:
         self._directory = (state_dir / "kafka").absolute()
