@@ -108,7 +108,8 @@ class Topics:
         yield TopicSpec(self.steps, self.partitions, kept)
         yield TopicSpec(self.decisions, self.partitions, kept)
         yield TopicSpec(self.results, self.partitions, public)
-        yield TopicSpec(self.ledger, self.partitions, {**_COMPACTED, "segment.bytes": str(4 * 1024 * 1024)})
+        ledger = {**_COMPACTED, "segment.bytes": str(4 * 1024 * 1024), "max.message.bytes": str(4 * 1024 * 1024)}
+        yield TopicSpec(self.ledger, self.partitions, ledger)
         yield TopicSpec(self.mappings, self.partitions, _COMPACTED)
         yield TopicSpec(self.state, self.partitions, {**_COMPACTED, "segment.bytes": str(4 * 1024 * 1024)})
         yield TopicSpec(self.control, 1, _COMPACTED)

@@ -2,35 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import msgspec
+import structlog
+
 from pipeline.apps.base import App
 from pipeline.sinks import records
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.mappings import keys as mapping_keys
 from pipeline.sinks.records import Ending
 from pipeline.sinks.shared import Shared
-from pipeline.sinks.tick import Tick
+from pipeline.sinks.tick import Out, Tick
+
+log = structlog.get_logger(__name__)
+
+LARGEST = 900_000
+"""Bytes of a result, step or event: below what clients and brokers take by default. A larger one would never commit."""
 
 
-def write_ending(entry: Entry, ending: Ending, tick: Tick, index: int, app: App, shared: Shared) -> None:  # noqa: PLR0917
-    """Result, ledger tombstone, both mapping rows, the run's next step or the fetched event, the dead letter."""
-    command, topics, encode = entry.command, shared.topics, shared.codec.encode
-    tick.say(index, topics.results, command.party.encode(), encode(records.result(entry, ending, tick.now)))
-    if entry.stored:
-        tick.say(index, topics.ledger, entry.key, None, index)
+class TooLarge(Exception):
+    """A record of an ending is larger than the topics take."""
+
+
+def write_ending(
+    entry: Entry, ending: Ending, tick: Tick, index: int, shared: Shared, *, app: App | None = None
+) -> None:
+    """Result, ledger tombstone, both mapping rows, the run's next step or the fetched event, the dead letter.
+
+    Where what an action gave cannot be written down, the command is refused: nothing may stop the others.
+    """
+    try:
+        outs = list(_outs(entry, ending, tick.now, index, shared, app))
+    except TooLarge as error:
+        ending = records.refused("too_large", "record", str(error))
+        outs = list(_outs(entry, ending, tick.now, index, shared, app))
+    except Exception as error:
+        log.exception("what an action gave cannot be written down", command=entry.command.id)
+        ending = records.refused("defect", "internal", f"{type(error).__name__} while its result was written")
+        outs = list(_outs(entry, ending, tick.now, index, shared, app))
+    for out in outs:
+        tick.say(out.index, out.topic, out.key, out.value, out.partition)
     if ending.pair is not None:
-        tick.map(index, shared.mappings, command.scope, ending.pair)
-        rows = records.mapping_rows(command, ending.pair, tick.now)
+        tick.map(index, shared.mappings, entry.command.scope, ending.pair)
+        tick.mapped.update(mapping_keys(entry.command.scope, ending.pair))
+    tick.ended += 1
+
+
+def _outs(entry: Entry, ending: Ending, now: float, index: int, shared: Shared, app: App | None) -> Iterator[Out]:  # noqa: PLR0917
+    command, topics, encode = entry.command, shared.topics, shared.codec.encode
+
+    def out(topic: str, key: bytes, record: msgspec.Struct) -> Out:
+        value = encode(record)
+        if len(value) > LARGEST and ending.cause is None:
+            raise TooLarge(f"a record for {topic} of {len(value)} bytes; {LARGEST} is the most")
+        return Out(index, topic, key, value)
+
+    yield out(topics.results, command.party.encode(), records.result(entry, ending, now))
+    if entry.stored:
+        yield Out(index, topics.ledger, entry.key, None, index)
+    if ending.pair is not None:
+        rows = records.mapping_rows(command, ending.pair, now)
         for mapped, row in zip(mapping_keys(command.scope, ending.pair), rows, strict=True):
-            tick.say(index, topics.mappings, mapped.encode(), encode(row))
-            tick.mapped.add(mapped)
+            yield out(topics.mappings, mapped.encode(), row)
     if ending.status in records.GOES_ON:
         if command.emit is not None:
-            party = app.party(command.emit.type.partition(".")[2], ending.data)
+            party = app.party(command.emit.type.partition(".")[2], ending.data) if app else ""
             event = records.fetched(command, ending, party)
-            tick.say(index, topics.events(command.app), event.key, encode(event))
+            yield out(topics.events(command.app), event.key, event)
         elif not command.last:
             key = f"{command.run.source_connection}/{command.run.party}".encode()
-            tick.say(index, topics.steps, key, encode(records.next_step(command, ending)))
+            yield out(topics.steps, key, records.next_step(command, ending))
     if ending.cause is not None:
-        letter = records.dead_letter(entry, ending.cause, index, encode(command), tick.now)
-        tick.say(index, topics.dead_letters, command.connection.encode(), encode(letter))
+        letter = records.dead_letter(entry, ending.cause, index, encode(command), now)
+        yield out(topics.dead_letters, command.connection.encode(), letter)

@@ -24,6 +24,7 @@ class Entry:
     state: LedgerState = LedgerState.QUEUED
     stored: bool = False
     ready: bool = False
+    ended: bool = False
     started: float = 0.0
     due: float = 0.0
     waits_for: str = ""

@@ -25,7 +25,8 @@ from pipeline.schemas.topics import Topics
 from pipeline.settings import Settings
 from pipeline.sinks.mappings import MappingTable
 from pipeline.sinks.shared import Shared
-from pipeline.sinks.worker import GROUP, Timing, Worker
+from pipeline.sinks.timing import Timing
+from pipeline.sinks.worker import GROUP, Worker
 
 log = structlog.get_logger(__name__)
 

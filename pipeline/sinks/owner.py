@@ -18,8 +18,10 @@ from pipeline.errors import EffectError, InDoubt, Refused, Retry, Stopped, Wait
 from pipeline.schemas.records import Command, Lane, LedgerState, Status, mapping_key
 from pipeline.sinks import records
 from pipeline.sinks.backoff import backoff
+from pipeline.sinks.checking import Checks, wait_until
 from pipeline.sinks.ending import write_ending
 from pipeline.sinks.entry import Entry
+from pipeline.sinks.ledger import store
 from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.parties import Parties
 from pipeline.sinks.planning import plan_command
@@ -30,7 +32,6 @@ from pipeline.sinks.tick import Start, Tick
 
 log = structlog.get_logger(__name__)
 
-CHECK_CALLS = 8
 TICK_OF_ORDER = 2e-6
 """Seconds between two commands of a connection; the ledger keeps microseconds."""
 OPEN = frozenset({LedgerState.INTENT, LedgerState.WAITING, LedgerState.DOUBT})
@@ -58,10 +59,15 @@ class Owner:
         self._passing: dict[str, Entry] = {}
         """By party: the one command that may pass its parked head."""
         self._last_taken = 0.0
-        self.checking = False
+        self._checks = Checks(state)
         self._halted = False
 
     # --- what comes in ------------------------------------------------------------------------------------------
+
+    @property
+    def calling(self) -> bool:
+        """Whether any call is armed or in flight."""
+        return bool(self.armed) or self._checks.under_way
 
     @property
     def window(self) -> int:
@@ -104,6 +110,8 @@ class Owner:
     def release(self, key: str) -> None:
         """A mapping has landed: what waited for it may go on."""
         for entry in self._parked.pop(key, ()):
+            if entry.ended:
+                continue
             entry.waits_for = entry.reason = ""
             entry.state = LedgerState.QUEUED
             self._go_on(entry)
@@ -117,7 +125,8 @@ class Owner:
         """A call has ended."""
         entry = outcome.start.entry
         if entry is None:
-            self._checked(outcome)
+            self._checks.end(outcome, self._outdated(outcome))
+            self._halted = False
             return
         self.armed -= 1
         self.state.limiter.settle(entry.stamp, entry.reserved, outcome.made, outcome.sent or tick.now)
@@ -164,7 +173,7 @@ class Owner:
         """A call that was armed and will not start here."""
         entry = start.entry
         if entry is None:
-            self.checking = False
+            self._checks.recall()
             return
         self.armed -= 1
         self.state.limiter.settle(entry.stamp, entry.reserved, 0, 0.0)
@@ -179,7 +188,7 @@ class Owner:
         self._run_timers(tick.now)
         if not self.closing:
             if self.state.must_check(tick.now):
-                self._check(tick)
+                self._checks.begin(self, tick)
             if self.state.running and self.state.profile is not None:
                 for lane in (Lane.LIVE, Lane.BULK):
                     while (entry := self.parties.next(lane)) is not None:
@@ -198,6 +207,12 @@ class Owner:
                 self._encode(self.state.record()),
                 self.index,
             )
+
+    def dismiss(self, why: str, tick: Tick) -> None:
+        """The connection is gone: everything but calls under way is refused."""
+        for entry in list(self.parties.entries()):
+            if entry.state is not LedgerState.INTENT:
+                self._refuse(entry, "unknown", "connection", why, tick)
 
     def give_back(self, tick: Tick) -> None:
         """Before the partition is handed over: what was armed and never called is queued, not in doubt."""
@@ -249,15 +264,6 @@ class Owner:
         self._store(entry, tick)
         tick.starts.append(Start(self, entry, call, call.most))
 
-    def _check(self, tick: Tick) -> None:
-        if self.checking or self.state.limiter.wait(tick.now, CHECK_CALLS, Lane.LIVE) > 0:
-            return
-        self.checking = True
-        self.state.check_stamp = self.state.limiter.reserve(tick.now, CHECK_CALLS)
-        self.state.dirty = True
-        tick.touched.add(self.index)
-        tick.starts.append(Start(self, None, None, CHECK_CALLS))
-
     # --- how a command goes on ----------------------------------------------------------------------------------
 
     def _applied(self, entry: Entry, done: Applied, tick: Tick) -> None:
@@ -281,7 +287,7 @@ class Owner:
                 self.parties.make_ready(entry)
                 self._store(entry, tick)
             case Wait():
-                until = _until(error, now)
+                until = wait_until(error, now)
                 if error.scope == "connection":
                     limiter.block(until)
                     self.state.dirty = True
@@ -370,7 +376,7 @@ class Owner:
     def _run_timers(self, now: float) -> None:
         while self._timers and self._timers[0][0] <= now:
             due, _, entry = heapq.heappop(self._timers)
-            if entry.due == due and entry.state in (LedgerState.WAITING, LedgerState.DOUBT):
+            if not entry.ended and entry.due == due and entry.state in (LedgerState.WAITING, LedgerState.DOUBT):
                 entry.state = LedgerState.QUEUED
                 self.parties.make_ready(entry)
 
@@ -379,50 +385,14 @@ class Owner:
 
     def _finish(self, entry: Entry, ending: Ending, tick: Tick) -> None:
         """Write the one result, and all that follows from it, into the tick."""
-        write_ending(entry, ending, tick, self.index, self.app, self.shared)
-        tick.ended += 1
+        write_ending(entry, ending, tick, self.index, self.shared, app=self.app)
+        entry.ended = True
         self._known.discard(entry.command.id)
         self.parties.remove(entry)
         self._go_on(entry)
 
     def _store(self, entry: Entry, tick: Tick) -> None:
-        entry.stored = True
-        tick.say(self.index, self.shared.topics.ledger, entry.key, self._encode(entry.row()), self.index)
-
-    def _checked(self, outcome: Outcome) -> None:
-        self.checking = False
-        state = self.state
-        state.limiter.settle(state.check_stamp, CHECK_CALLS, outcome.made, outcome.sent or state.now())
-        state.dirty = True
-        match outcome.error:
-            case None:
-                assert outcome.value is not None
-                assert not isinstance(outcome.value, Applied)
-                state.checked(outcome.value)
-            case NotStarted():
-                pass
-            case Stopped() | Refused() if self._outdated(outcome):
-                pass
-            case Wait() as error:
-                until = _until(error, state.now())
-                state.recheck(until)
-                if error.scope == "connection":
-                    state.limiter.block(until)
-                    state.dirty = True
-            case Stopped() | Refused() as error:
-                state.stop(str(error))
-                log.warning("connection stopped", connection=state.id, reason=str(error))
-            case error:
-                log.warning("start-up check failed, will try again", connection=state.id, reason=str(error))
-                state.recheck(state.now() + 5)
-        self._halted = False
+        store(entry, tick, self.index, self.shared)
 
     def _encode(self, record: msgspec.Struct) -> bytes:
         return self.shared.codec.encode(record)
-
-
-def _until(error: Wait, now: float) -> float:
-    """POSIX seconds; a minute from now where the destination did not say."""
-    if error.until is not None:
-        return error.until.timestamp()
-    return now + (error.delay.total_seconds() if error.delay else 60)

@@ -4,59 +4,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from confluent_kafka import Message
+import structlog
 
 from pipeline.apps.base import App
-from pipeline.errors import Undecodable
 from pipeline.failpoints import fail_point
-from pipeline.kafka.messages import headers_of
-from pipeline.schemas.codec import Codec
-from pipeline.schemas.records import Cause, Command, Connection, ConnectionState, DeadLetter, redrive_rounds
+from pipeline.schemas.records import Connection, ConnectionState
 from pipeline.sinks import records
+from pipeline.sinks.arrival import Arrival
+from pipeline.sinks.ending import write_ending
 from pipeline.sinks.entry import Entry
+from pipeline.sinks.orphans import UNKNOWN_SECONDS, Orphans, missing
 from pipeline.sinks.owner import Owner
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Tick
 
-UNKNOWN_SECONDS = 10.0
-"""How long an unknown connection's first command waits for `control` to catch up before it is refused."""
+log = structlog.get_logger(__name__)
+
 BUFFERED = 1000
 """Messages of one topic partition held back before fetching pauses."""
 OPEN_COMMANDS = 50_000
 """Commands a connection that shares its partition may move aside into the ledger before it holds the others up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A message of a command topic: the command, or why there is none, with all that a dead letter needs."""
-
-    topic: str
-    offset: int
-    command: Command | None
-    redrive: int = 0
-    letter: DeadLetter | None = None
-
-
-def arrive(codec: Codec, topic: str, partition: int, offset: int, message: Message) -> Arrived:
-    """Decode one message. What cannot be decoded becomes a dead letter and stops nothing."""
-    headers = headers_of(message)
-    try:
-        return Arrived(topic, offset, codec.decode(Command, message.value() or b""), redrive_rounds(headers))
-    except Undecodable as error:
-        letter = DeadLetter(
-            topic=topic,
-            partition=partition,
-            offset=offset,
-            key=message.key(),
-            value=message.value(),
-            headers=headers,
-            cause=Cause(kind="undecodable", code=error.code, message=str(error)),
-            stage="sink",
-        )
-        return Arrived(topic, offset, None, letter=letter)
 
 
 class Partition:
@@ -74,51 +43,59 @@ class Partition:
         self.positions = dict(positions)
         self.closing = False
         self.owners: dict[str, Owner] = {}
-        self.buffers: dict[str, deque[Arrived]] = {topic: deque() for topic in topics}
+        self.buffers: dict[str, deque[Arrival]] = {topic: deque() for topic in topics}
         self._shared = shared
         self._make_state = make_state
         self._connections: Mapping[str, Connection] = {}
         self._crowded = False
         self._states: dict[str, ConnectionState] = {}
-        self._left: dict[str, list[Entry]] = {}
-        self._unknown_since: dict[str, float] = {}
+        self._orphans = Orphans(index, shared)
+        self._unusable: dict[str, str] = {}
+        self._removed: dict[str, float] = {}
 
     # --- taking over --------------------------------------------------------------------------------------------
 
     def restore(self, states: Iterable[ConnectionState], entries: Iterable[Entry], now: float) -> None:
         """What the predecessor left in the state topic and in the ledger."""
         self._states = {state.connection: state for state in states}
-        for entry in entries:
-            self._left.setdefault(entry.command.connection, []).append(entry)
-        for connection in list(self._left):
+        self._orphans.restore(entries, now)
+        for connection in self._orphans.connections():
             self.owner(connection, now)
 
     def configure(self, connections: Mapping[str, Connection], crowded: bool, now: float) -> None:
         """What `control` says now. `crowded`: another connection is keyed to this index as well."""
         self._connections, self._crowded = connections, crowded
+        self._unusable.clear()
         for id_, owner in self.owners.items():
             connection = connections.get(id_)
             if connection is None:
                 owner.state.paused = True
-            elif connection is not owner.state.connection:
-                owner.state.configure(connection)
-        for id_ in list(self._left):
+                self._removed.setdefault(id_, now + UNKNOWN_SECONDS)
+                continue
+            self._removed.pop(id_, None)
+            if connection is not owner.state.connection:
+                _configure(owner.state, connection)
+        for id_ in self._orphans.connections():
             self.owner(id_, now)
 
     def owner(self, id_: str, now: float) -> Owner | None:
-        """The owner of a connection, made when first needed; None where `control` knows no such connection."""
-        found = self.owners.get(id_)
-        if found is not None:
-            return found
+        """The owner of a connection, made when first needed; None where `control` knows none that can be used."""
         connection = self._connections.get(id_)
-        if connection is None:
+        if connection is None or id_ in self._unusable:
             return None
-        app, state = self._make_state(connection)
-        before = self._states.pop(id_, None)
-        if before is not None:
-            state.restore(before)
-        owner = self.owners[id_] = Owner(self.index, app, state, self._shared)
-        owner.restore(self._left.pop(id_, ()), now)
+        owner = self.owners.get(id_)
+        if owner is None:
+            try:
+                app, state = self._make_state(connection)
+            except (KeyError, ValueError) as error:
+                log.error("a connection cannot be used", connection=id_, reason=str(error))
+                self._unusable[id_] = f"connection {id_!r} cannot be used, mend it with `pipeline apply`: {error}"
+                return None
+            before = self._states.pop(id_, None)
+            if before is not None:
+                state.restore(before)
+            owner = self.owners[id_] = Owner(self.index, app, state, self._shared)
+        owner.restore(self._orphans.claim(id_), now)
         return owner
 
     # --- going on -----------------------------------------------------------------------------------------------
@@ -136,43 +113,42 @@ class Partition:
                     fail_point("sinks.command.taken")
             for owner in self.owners.values():
                 owner.advance(tick)
+        self._let_go(tick)
         if self.closing:
             for owner in self.owners.values():
                 owner.advance(tick)
                 owner.give_back(tick)
 
-    def _take(self, arrived: Arrived, tick: Tick) -> bool:
-        command, now = arrived.command, tick.now
+    def _take(self, arrival: Arrival, tick: Tick) -> bool:
+        """Whether it was taken: its offset moves on."""
+        if not arrival.decode(self._shared.codec, tick.now):
+            return False
+        command = arrival.command
         if command is None:
-            assert arrived.letter is not None
-            letter, topics = arrived.letter, self._shared.topics
+            assert arrival.letter is not None
+            letter, topics = arrival.letter, self._shared.topics
             tick.say(self.index, topics.dead_letters, letter.key or b"", self._shared.codec.encode(letter))
             return True
-        owner = self.owner(command.connection, now)
-        if owner is None or owner.app.name != command.app:
-            return self._unknown(arrived, command, tick)
-        if owner.wants() or (self._crowded and len(owner.parties) < OPEN_COMMANDS):
-            owner.add(Entry(command, arrived.topic, arrived.offset, taken=now, redrive=arrived.redrive))
-            return True
-        return False
-
-    def _unknown(self, arrived: Arrived, command: Command, tick: Tick) -> bool:
-        """`control` may lag behind the command by a moment; after that the command is refused."""
-        since = self._unknown_since.setdefault(command.connection, tick.now)
-        if tick.now - since < UNKNOWN_SECONDS and command.connection not in self._connections:
+        owner = self.owner(command.connection, tick.now)
+        entry = Entry(command, arrival.topic, arrival.offset, taken=tick.now, redrive=arrival.redrive)
+        if owner is None:
+            self._orphans.add(entry, tick)
+        elif owner.app.name != command.app:
+            ending = records.refused("unknown", "connection", missing(command.connection, command.app))
+            write_ending(entry, ending, tick, self.index, self._shared)
+        elif owner.wants() or (self._crowded and len(owner.parties) < OPEN_COMMANDS):
+            owner.add(entry)
+        else:
             return False
-        entry = Entry(command, arrived.topic, arrived.offset, taken=tick.now, redrive=arrived.redrive)
-        ending = records.refused(
-            "unknown",
-            "connection",
-            f"no connection {command.connection!r} of app {command.app!r}; add it with `pipeline apply` and send again",
-        )
-        assert ending.cause is not None
-        encode, topics = self._shared.codec.encode, self._shared.topics
-        tick.say(self.index, topics.results, command.party.encode(), encode(records.result(entry, ending, tick.now)))
-        letter = records.dead_letter(entry, ending.cause, self.index, encode(command), tick.now)
-        tick.say(self.index, topics.dead_letters, command.connection.encode(), encode(letter))
         return True
+
+    def _let_go(self, tick: Tick) -> None:
+        """Refuse what belongs to connections that `control` does not know, or knows no more."""
+        self._orphans.advance(tick, self._unusable)
+        for id_, until in self._removed.items():
+            if tick.now >= until:
+                owner = self.owners[id_]
+                owner.dismiss(missing(id_, owner.app.name), tick)
 
     def release(self, keys: Iterable[str]) -> None:
         """Mappings have landed."""
@@ -188,10 +164,18 @@ class Partition:
     @property
     def calling(self) -> bool:
         """Whether any call is armed or in flight."""
-        return any(owner.armed or owner.checking for owner in self.owners.values())
+        return any(owner.calling for owner in self.owners.values())
 
     def close(self) -> None:
         """No new call; those in flight may end."""
         self.closing = True
         for owner in self.owners.values():
             owner.closing = True
+
+
+def _configure(state: OwnerState, connection: Connection) -> None:
+    try:
+        state.configure(connection)
+    except ValueError as error:
+        log.error("a connection cannot be used as it is now", connection=connection.id, reason=str(error))
+        state.stop(f"its settings cannot be used, mend them with `pipeline apply`: {error}")

@@ -28,7 +28,6 @@ class OwnerState:
         self.id = connection.id
         self.now = now
         self.dirty = False
-        self.check_stamp = 0.0
         self.profile: Mapping[str, Any] | None = None
         self.stopped = ""
         self._app = app
@@ -43,9 +42,11 @@ class OwnerState:
     def configure(self, connection: Connection) -> None:
         """Take over what `control` says now: whoever wrote it has looked at the connection, so it runs again.
 
-        Other credentials start anew, unchecked and without a token. Calls made before count on.
+        Other credentials start anew, unchecked and without a token. Calls made before count on. Raises ValueError where
+        the app does not take the settings.
         """
         credentials = credentials_hash(connection)
+        quota, quiet_period = self._app.quota(connection.settings), self._app.quiet_period(connection.settings)
         if credentials != self.credentials:
             self.tokens = Tokens(self.now, self._touch, refreshes=self.tokens.refreshes())
             self.profile, self._checked_at = None, 0.0
@@ -53,9 +54,9 @@ class OwnerState:
         self.connection = connection
         self.settings = connection.settings
         self.paused = connection.paused
-        self.limiter.change(self._app.quota(connection.settings))
+        self.limiter.change(quota)
         self.counted = bool(self.limiter.quota.windows) or self.limiter.quota.day is not None
-        self.quiet_period = self._app.quiet_period(connection.settings)
+        self.quiet_period = quiet_period
         self.stopped = ""
         self._recheck_at = 0.0
         self.dirty = True

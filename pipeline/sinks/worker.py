@@ -14,7 +14,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -30,40 +29,24 @@ from pipeline.kafka.partitioner import partition_of
 from pipeline.kafka.transactions import transact
 from pipeline.schemas.records import Connection
 from pipeline.schemas.topics import Topics
+from pipeline.sinks.arrival import Arrival
 from pipeline.sinks.calls import Caller, Lease
 from pipeline.sinks.outcome import Outcome
 from pipeline.sinks.owner import Owner
-from pipeline.sinks.partition import BUFFERED, Partition, arrive
+from pipeline.sinks.partition import BUFFERED, Partition
 from pipeline.sinks.restore import MappingTail, committed_positions, left_behind
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Tick
+from pipeline.sinks.timing import Timing
 
 log = structlog.get_logger(__name__)
 
 GROUP = "sinks"
+_LARGER = {"message.max.bytes": 4 * 1024 * 1024}
+"""A ledger row and a dead letter hold a whole command and more."""
 PARTITION_UA = -1
 """librdkafka's word for: the key decides the partition."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds. A drain must end within `max.poll.interval.ms`."""
-
-    session: float = 6.0
-    drain: float = 5.0
-    busy_poll: float = 0.002
-    idle_poll: float = 0.05
-    mappings: float = 0.1
-
-    @property
-    def heartbeat(self) -> float:
-        return self.session / 3
-
-    @property
-    def lease(self) -> float:
-        """Ends before the session can: a commit proves membership, but the last heartbeat may be one interval older."""
-        return self.session - self.heartbeat
 
 
 class Worker:
@@ -117,7 +100,7 @@ class Worker:
         prefix = self._topics.prefix
         self._consumer: Consumer = self._access.consumer(f"{prefix}{GROUP}", self._membership())
         try:
-            self._producer = self._access.transactional_producer(f"{prefix}{GROUP}-{uuid.uuid4()}")
+            self._producer = self._access.transactional_producer(f"{prefix}{GROUP}-{uuid.uuid4()}", overrides=_LARGER)
             self._mappings.catch_up()
             self._consumer.subscribe(
                 list(self._read), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -179,7 +162,7 @@ class Worker:
         assert offset is not None
         part = self._partitions.get(index)
         if part is not None and not part.closing:
-            part.buffers[topic].append(arrive(self._shared.codec, topic, index, offset, message))
+            part.buffers[topic].append(Arrival(message, topic, index, offset))
 
     def _resume(self) -> None:
         for topic, index in list(self._paused):

@@ -88,7 +88,7 @@ GUARDS = (
     Guard(
         "lease-within-session",
         "the lease ends before the session can",
-        "pipeline/sinks/worker.py",
+        "pipeline/sinks/timing.py",
         "return self.session - self.heartbeat",
         "return 4.0",
         "sinks/test_worker_lease.py::test_the_lease_ends_before_the_session_can",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.sinks.worker import Timing
+from pipeline.sinks.timing import Timing
 
 
 @pytest.mark.parametrize("session", [1.0, 3.0, 6.0, 45.0])

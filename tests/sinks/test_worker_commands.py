@@ -34,6 +34,7 @@ def sinks(kafka: KafkaAccess, tmp_path_factory: pytest.TempPathFactory) -> Itera
         made.send_raw([(NEIGHBOUR.encode(), UNREADABLE)])
         made.send([upsert("strange", 0, STRANGER), *backlog(2, 2, NEIGHBOUR)])
         made.start()
+        made.until_results(4, NEIGHBOUR)
         yield made
         made.end()
         assert not counted(result.command for result in made.results())

@@ -10,7 +10,7 @@ import pytest
 from pipeline.apps.base import Request, Response
 from pipeline.sinks.calls import Lease, _Budget, _budget, _Metered
 from pipeline.sinks.outcome import NotStarted
-from pipeline.sinks.worker import Timing
+from pipeline.sinks.timing import Timing
 from tests.sinks.toy import owner
 
 

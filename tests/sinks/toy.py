@@ -148,8 +148,8 @@ def command(
     )  # fmt: skip
 
 
-def shared(mappings: MappingTable | None = None) -> Shared:
-    return Shared(TOPICS, Codec(), mappings or MappingTable(), lambda: 0.5)
+def shared(mappings: MappingTable | None = None, codec: Codec | None = None) -> Shared:
+    return Shared(TOPICS, codec or Codec(), mappings or MappingTable(), lambda: 0.5)
 
 
 def owner(quota: Quota = FREE, mappings: MappingTable | None = None, checked: bool = True) -> Owner:
