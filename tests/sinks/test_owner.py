@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import msgspec
@@ -15,9 +14,7 @@ from pipeline.sinks.entry import Entry, restored
 from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.owner import Owner
 from pipeline.sinks.tick import Start, Tick
-from tests.sinks.toy import TOPICS, applied, command, owner, ref, thing
-
-T0 = time.time()
+from tests.sinks.toy import T0, TOPICS, applied, command, owner, ref, thing
 
 
 def advance(each: Owner, at: float = 0.0) -> Tick:

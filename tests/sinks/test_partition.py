@@ -9,7 +9,6 @@ import msgspec
 from confluent_kafka import Message
 
 from pipeline.apps.base import App, Applied
-from pipeline.clock import SystemClock
 from pipeline.errors import InDoubt, Retry
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Command, Connection, DeadLetter, LedgerRow, LedgerState, Status
@@ -20,8 +19,8 @@ from pipeline.sinks.outcome import Outcome
 from pipeline.sinks.partition import Partition
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Start, Tick
-from tests.sinks.test_owner import T0, results, rows, started
-from tests.sinks.toy import BOX, FREE, TOPICS, ToyApp, applied, command, ref, shared
+from tests.sinks.test_owner import results, rows, started
+from tests.sinks.toy import BOX, FREE, T0, TOPICS, ToyApp, applied, command, ref, shared
 
 TOPIC = TOPICS.commands("toy")
 LATER = UNKNOWN_SECONDS + 1
@@ -39,7 +38,7 @@ class Held(Partition):
         if connection.settings.get("broken"):
             raise ValueError("no such plan")
         app = ToyApp(FREE)
-        state = OwnerState(connection, app, BOX, SystemClock().now)
+        state = OwnerState(connection, app, BOX, lambda: T0)
         state.checked({})
         return app, state
 

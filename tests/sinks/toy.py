@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -23,7 +24,6 @@ from pipeline.apps.base import (
     Unchanged,
     View,
 )
-from pipeline.clock import SystemClock
 from pipeline.control.secrets import SecretBox
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import Event
@@ -34,6 +34,8 @@ from pipeline.sinks.owner import Owner
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
+"""When every test begins, however long the run before it took."""
 TOPICS = Topics("", 2, ("toy",))
 BOX = SecretBox({"k": b"0" * 32})
 
@@ -155,7 +157,7 @@ def shared(mappings: MappingTable | None = None, codec: Codec | None = None) -> 
 def owner(quota: Quota = FREE, mappings: MappingTable | None = None, checked: bool = True) -> Owner:
     """An owner of connection `c` that has passed its start-up checks."""
     app = ToyApp(quota)
-    state = OwnerState(Connection(id="c", app="toy"), app, BOX, SystemClock().now)
+    state = OwnerState(Connection(id="c", app="toy"), app, BOX, lambda: T0)
     if checked:
         state.checked({})
     return Owner(0, app, state, shared(mappings))
