@@ -17,6 +17,10 @@ NAMESPACE = uuid.UUID("6f1c3c0e-2f0b-5d55-9d0e-0f6d0a4b6a11")
 """Of all ids that are derived from content: deciding the same event twice gives the same ids."""
 
 
+_NAMESPACE_SHA1 = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event. `connection`, `party`, `hint`, `replay` and `sourceversion` are CloudEvents extensions.
 
@@ -56,8 +60,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def derive_id(*parts: str) -> str:
-    """uuid5 over the parts; no part may hold a newline."""
-    return str(uuid.uuid5(NAMESPACE, "\n".join(parts)))
+    """uuid5 over the parts; no part may hold a newline.
+
+    Written out (RFC 9562, 5.5), because each decision derives several and `uuid.uuid5` takes three times as long.
+    """
+    hashed = _NAMESPACE_SHA1.copy()
+    hashed.update("\n".join(parts).encode())
+    digits = hashed.hexdigest()
+    variant = _VARIANT[digits[16]]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def content_hash(value: object) -> str:
