@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipeline.kafka.artifacts import JarSource
 from pipeline.kafka.broker_config import SETTINGS
@@ -16,6 +17,10 @@ from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.embedded import EmbeddedKafka
 from pipeline.kafka.ports import free_port
 from pipeline.kafka.wait import wait_for_broker
+
+# No test fails because a machine is slow.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 REPOSITORY = Path(__file__).parent.parent
 DOCKER_IMAGE = "apache/kafka:4.3.1"
