@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 from pipeline.errors import Wait
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.outcome import Outcome
 from pipeline.sinks.tick import Tick
-from tests.sinks.toy import TOPICS, applied, command, owner, ref
+from tests.sinks.toy import T0, TOPICS, applied, command, owner, ref
 
 
 def test_a_block_met_by_the_checks_is_written_down_and_holds_for_the_time_it_was_given() -> None:
-    each, now = owner(checked=False), time.time()
+    each, now = owner(checked=False), T0
     each.add(Entry(command("a"), "t", 0, now))
     tick = Tick(now)
     each.advance(tick)
@@ -27,7 +26,7 @@ def test_a_block_met_by_the_checks_is_written_down_and_holds_for_the_time_it_was
 
 
 def test_a_command_that_came_twice_while_it_was_open_has_one_result() -> None:
-    each, now = owner(), time.time()
+    each, now = owner(), T0
     each.add(Entry(command("a"), "t", 0, now))
     each.add(Entry(command("a"), "t", 1, now))
     tick = Tick(now)
