@@ -48,6 +48,6 @@ FIGURE = Figure(
     name="decide_vs_raw",
     what="agents' runtime ÷ bare loop: envelope, dedupe, two flows, decision and command, transaction",
     unit="×",
-    bounds=(Bound(0.8),),
+    bounds=(Bound(0.85),),
     run=run,
 )

@@ -15,6 +15,6 @@ FIGURE = Figure(
     name="forward_vs_raw",
     what="agents' runtime ÷ bare loop: decode, two comparisons, forward, exactly once",
     unit="×",
-    bounds=(Bound(0.8),),
+    bounds=(Bound(0.9),),
     run=run,
 )

@@ -40,7 +40,7 @@ def _measure(bench: Bench) -> Outcome:
     megabytes = [each["megabytes"] for each in done]
     return Outcome(
         median(each["seconds"] for each in done),
-        {"pairs": pairs, "rows": rows, "megabytes": median(megabytes), "at_most_megabytes": 250, "rounds": done},
+        {"pairs": pairs, "rows": rows, "megabytes": median(megabytes), "at_most_megabytes": 200, "rounds": done},
     )
 
 
@@ -48,6 +48,6 @@ FIGURE = Figure(
     name="reload_1m",
     what="1,000,000 pairs (2,000,000 rows) from id.mappings into a worker; `megabytes` of memory they add",
     unit="s",
-    bounds=(Bound(5.0, at_most=True),),
+    bounds=(Bound(3.0, at_most=True),),
     run=_measure,
 )
