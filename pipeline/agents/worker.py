@@ -18,6 +18,7 @@ from pipeline.apps.base import App
 from pipeline.apps.registry import load_apps
 from pipeline.clock import SystemClock
 from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.failpoints import arm_from_environment
 from pipeline.kafka.admin import check_topics, set_group_timeouts
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.wait import wait_for_broker
@@ -39,6 +40,8 @@ def run(settings: Settings) -> None:
 
     Raises `ConfigurationError`, `KafkaUnavailable` at the start, `WorkerCrashed` later.
     """
+
+    arm_from_environment()
 
     async def until_signalled() -> None:
         stopping = asyncio.Event()

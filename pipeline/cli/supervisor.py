@@ -79,7 +79,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A process to be kept running. `environment` goes over ours; `log` takes what it prints (None: as ours)."""
+    """A process to be kept running.
+
+    `environment` goes over ours, and is read at each start; `log` takes what it prints (None: as ours).
+    """
 
     name: str
     command: Sequence[str]
@@ -94,8 +97,14 @@ class Supervisor:
     ran for a minute; the log says it the first time, and again after it was steady.
     """
 
-    def __init__(self, specs: Sequence[ChildSpec], *, on_tick: Callable[[], None] = lambda: None) -> None:
-        self._children = [_Child(spec) for spec in specs]
+    def __init__(
+        self,
+        specs: Sequence[ChildSpec],
+        *,
+        on_tick: Callable[[], None] = lambda: None,
+        longest_delay: float = _LONGEST_DELAY,
+    ) -> None:
+        self._children = [_Child(spec, longest_delay) for spec in specs]
         self._on_tick = on_tick
 
     def run(self, stop: Stop) -> int:
@@ -126,8 +135,9 @@ class Supervisor:
 
 
 class _Child:
-    def __init__(self, spec: ChildSpec) -> None:
+    def __init__(self, spec: ChildSpec, longest_delay: float) -> None:
         self.spec = spec
+        self._longest_delay = longest_delay
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._delay = _FIRST_DELAY
@@ -169,7 +179,7 @@ class _Child:
         self._due = now + self._delay
         say = self._log.debug if self._said else self._log.warning
         say("a process ended and is started again", code=code, seconds=self._delay)
-        self._said, self._delay = True, min(self._delay * 2, _LONGEST_DELAY)
+        self._said, self._delay = True, min(self._delay * 2, self._longest_delay)
         return code
 
     def terminate(self) -> None:

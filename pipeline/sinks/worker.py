@@ -253,6 +253,7 @@ class Worker:
         """Raises `TransactionAborted`, `ProducerUnusable`, or RuntimeError while the group has no metadata for us."""
 
         def produce(producer: Producer) -> None:
+            _reached(tick, "gathered")
             for out in tick.outs:
                 partition = PARTITION_UA if out.partition is None else out.partition
                 while True:
@@ -262,18 +263,9 @@ class Worker:
                     except BufferError:
                         producer.poll(0.05)
 
-        def before_commit() -> None:
-            if tick.starts:
-                fail_point("sinks.intent.produced")
-            if tick.ended:
-                fail_point("sinks.result.produced")
-
         group = self._consumer.consumer_group_metadata()
-        transact(self._producer, produce, self._offsets(tick), group, before_commit=before_commit)
-        if tick.starts:
-            fail_point("sinks.intent.committed")
-        if tick.ended:
-            fail_point("sinks.result.committed")
+        transact(self._producer, produce, self._offsets(tick), group, before_commit=lambda: _reached(tick, "produced"))
+        _reached(tick, "committed")
 
     def _offsets(self, tick: Tick) -> list[TopicPartition]:
         """Of all command topics for every index touched, also where they did not move: they are the fence."""
@@ -381,3 +373,13 @@ class Worker:
     def _make_state(self, connection: Connection) -> tuple[App, OwnerState]:
         app = self._apps[connection.app]
         return app, OwnerState(connection, app, self._box, self._clock.now)
+
+
+def _reached(tick: Tick, what: str) -> None:
+    """A transaction's intents, results and mappings are ``gathered``, ``produced`` or ``committed``."""
+    if tick.starts:
+        fail_point(f"sinks.intent.{what}")
+    if tick.ended:
+        fail_point(f"sinks.result.{what}")
+    if tick.mapped:
+        fail_point(f"sinks.mapping.{what}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +16,16 @@ from tests.e2e.twins import twins
 
 
 @contextmanager
-def running(access: KafkaAccess, directory: Path, organizations: Sequence[Organization] = ()) -> Iterator[Machine]:
+def running(
+    access: KafkaAccess,
+    directory: Path,
+    organizations: Sequence[Organization] = (),
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Machine]:
     """A machine with topics and twins of its own; `organizations` are there besides the sandbox's."""
     with twins(organizations) as both:
-        machine = Machine(access, f"e2e-{uuid.uuid4().hex[:8]}.", directory, both)
+        machine = Machine(access, f"e2e-{uuid.uuid4().hex[:8]}.", directory, both, environment=environment)
         try:
             yield machine
         finally:

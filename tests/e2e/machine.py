@@ -36,7 +36,16 @@ PATIENCE = 90.0
 class Machine:
     """Start roles, apply files, send events, wait for what must come."""
 
-    def __init__(self, access: KafkaAccess, prefix: str, directory: Path, twins: Twins) -> None:
+    def __init__(
+        self,
+        access: KafkaAccess,
+        prefix: str,
+        directory: Path,
+        twins: Twins,
+        *,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment` of the roles on top of the machine's own."""
         self.twins = twins
         self.control = ControlFile(directory, twins)
         self._directory = directory
@@ -50,6 +59,7 @@ class Machine:
             "PIPELINE_BATCH_SIZE": "25",
             "PIPELINE_SECRETS_KEYS": "test:" + base64.b64encode(bytes(range(32))).decode(),
             "PIPELINE_GATEWAY_PORT": str(free_port()),
+            **(environment or {}),
         }
         settings = _settings(self._environment)
         apps = load_apps()
@@ -146,5 +156,5 @@ class Machine:
 
 def _settings(environment: Mapping[str, str]) -> Settings:
     given = {name.removeprefix("PIPELINE_").lower(): value for name, value in environment.items()}
-    given["KAFKA_BOOTSTRAP_SERVERS"] = given.pop("kafka_bootstrap_servers")
+    given["KAFKA_BOOTSTRAP_SERVERS"] = environment["KAFKA_BOOTSTRAP_SERVERS"]
     return Settings(**given)  # type: ignore[arg-type]  # pydantic reads the numbers out of the text
