@@ -1,11 +1,13 @@
 """Faults that a test places on a twin: which requests they hit, and what happens to those.
 
-A rule has one effect; several rules that match one request add up. All are counted from the moment they are placed.
+A rule has one effect; several rules that match one request add up, but for those that are `alone`. All are counted from
+the moment they are placed: how many requests a rule took, and how many of those the twin really served that way.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -23,7 +25,11 @@ Effect = Literal[
     "drip",
     "late",
     "revoke_tokens",
+    "clock",
 ]
+
+Call = tuple[str, ...]
+"""What makes two requests one call that is repeated: method, path, our unique key."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +37,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Hit: `method` and `path` are shell patterns (``/books/v3/contacts*``), `organization` narrows further. Of the
     matching requests it takes the `nth` (1 is the next one) or, without `nth`, each with `probability` drawn from
-    `seed`; at most `times` in all (None: no end).
+    `seed`; at most `times` in all (None: no end), and at most `each` of one and the same call, so that repeating it
+    comes to an end. A rule that is `alone` leaves requests that a rule placed before it has taken.
 
     Effects, and what they read:
 
@@ -44,9 +51,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - ``drip``: applied; the body leaves in pieces of `length` bytes, `seconds` apart.
     - ``late``: the caller gets `status` (504) at once, the call is applied `seconds` later.
     - ``revoke_tokens``: every live access token dies before the request is looked at.
+    - ``clock``: the twin's clock jumps ahead by `seconds` before the request is looked at.
+
+    `name` says what the rule is about; what the twin served is counted by it.
     """
 
     effect: Effect
+    name: str = ""
     method: str = "*"
     path: str = "*"
     organization: str = "*"
@@ -54,6 +65,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     probability: float = 1.0
     seed: int = 1
     times: int | None = 1
+    each: int | None = None
+    alone: bool = False
     seconds: float = 0.0
     status: int = 504
     body: str = ""
@@ -69,25 +82,31 @@ class _Placed:
     random: random.Random
     seen: int = 0
     hits: int = 0
+    of_call: Counter[Call] = field(default_factory=Counter)
 
-    def takes(self) -> bool:
+    def takes(self, call: Call) -> bool:
         """Count one matching request; True if the fault hits it."""
         fault = self.fault
         self.seen += 1
         if fault.times is not None and self.hits >= fault.times:
             return False
+        if fault.each is not None and self.of_call[call] >= fault.each:
+            return False
         if fault.nth is not None:
             hit = self.seen == fault.nth
         else:
             hit = fault.probability >= 1.0 or self.random.random() < fault.probability
-        self.hits += hit
+        if hit:
+            self.hits += 1
+            self.of_call[call] += 1
         return hit
 
 
 @dataclass(slots=True)
 class Faults:
-    """The faults placed on one twin."""
+    """The faults placed on one twin. `served` outlives the rules: by name, or by effect where a rule has none."""
 
+    served: Counter[str] = field(default_factory=Counter)
     _placed: dict[int, _Placed] = field(default_factory=dict)
     _next: int = 1
 
@@ -109,18 +128,24 @@ class Faults:
         """How often each placed fault has hit."""
         return {number: placed.hits for number, placed in self._placed.items()}
 
-    def of(self, method: str, path: str, organization: str) -> list[Fault]:
-        """The faults that hit this request, in the order they were placed."""
-        if not self._placed:
-            return []
-        return [
-            placed.fault
-            for placed in self._placed.values()
-            if fnmatchcase(method, placed.fault.method)
-            and fnmatchcase(path, placed.fault.path)
-            and fnmatchcase(organization, placed.fault.organization)
-            and placed.takes()
-        ]
+    def count(self, fault: Fault) -> None:
+        """A request was really served this way: not refused before it came to that, and no other fault stronger."""
+        self.served[fault.name or fault.effect] += 1
+
+    def of(self, method: str, path: str, organization: str, key: str = "") -> list[Fault]:
+        """The faults that hit this request, in the order they were placed. `key`: our unique key in it."""
+        found: list[Fault] = []
+        for placed in self._placed.values():
+            fault = placed.fault
+            if (
+                fnmatchcase(method, fault.method)
+                and fnmatchcase(path, fault.path)
+                and fnmatchcase(organization, fault.organization)
+                and not (fault.alone and found)
+                and placed.takes((method, path, key))
+            ):
+                found.append(fault)
+        return found
 
 
 BLOCKED = '{"code":44,"message":"For security reasons you have been blocked for some time."}'

@@ -44,6 +44,11 @@ class Remote:
         """Place a fault; gives its number."""
         return int(self.send("POST", "faults", msgspec.json.encode(fault))["id"])
 
+    def faults_served(self) -> dict[str, int]:
+        """How many requests were really served by faults, by their names."""
+        served: dict[str, int] = self.send("GET", "faults")["served"]
+        return served
+
     def clear_faults(self) -> None:
         self.send("DELETE", "faults")
 

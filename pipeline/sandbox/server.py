@@ -20,6 +20,7 @@ from pipeline.sandbox.ledger import Entry
 from pipeline.sandbox.twin import Twin
 
 _UNSENT = Entry(0, "", "", {}, {}, 0.0)
+_COUNTED_AT_ONCE = frozenset({"revoke_tokens", "clock"})
 
 
 class TwinServer:
@@ -63,7 +64,8 @@ class TwinServer:
             return _response(twin.admin(request))
         request.entry = twin.ledger.open(http.method, target, query, headers, now)
         try:
-            faults = twin.faults.of(http.method, target, twin.organization_of(request))
+            key = headers.get("x-unique-identifier-value", "")
+            faults = twin.faults.of(http.method, target, twin.organization_of(request), key)
             if faults:
                 return await self._serve_with(faults, request, http)
             return await self._serve_plainly(request)
@@ -88,18 +90,29 @@ class TwinServer:
         twin, entry = self.twin, request.entry
         by_effect: Mapping[str, Fault] = {fault.effect: fault for fault in faults}
         entry.faults.extend(fault.effect for fault in faults)
-        if "revoke_tokens" in by_effect:
+        if revoked := by_effect.get("revoke_tokens"):
             twin.revoke_tokens()
-        if "lose_request" in by_effect or "reset" in by_effect:
+            twin.faults.count(revoked)
+        if jumped := by_effect.get("clock"):
+            twin.clock.advance(jumped.seconds)
+            twin.faults.count(jumped)
+            request.now = twin.clock.now()
+        if unheard := by_effect.get("reset") or by_effect.get("lose_request"):
             twin.ledger.close(entry, 0, None, twin.clock.now())
-            return _disconnect(http, reset="reset" in by_effect)
+            twin.faults.count(unheard)
+            return _disconnect(http, reset=unheard.effect == "reset")
         reply = twin.admit(request)
+        admitted = reply is None
         try:
             if reply is None:
                 await self._take(twin.latency + sum(f.seconds for f in faults if f.effect == "latency"), request)
                 reply = self._carry_out(by_effect, request)
         finally:
             twin.leave(request)
+        if admitted:
+            for fault in faults:
+                if fault.effect not in _COUNTED_AT_ONCE:
+                    twin.faults.count(fault)
         lost = "lose_answer" in by_effect
         twin.ledger.close(entry, 0 if lost else reply.status, None if lost else reply.code, twin.clock.now())
         if lost:

@@ -96,7 +96,8 @@ def _place_fault(twin: Twin, request: Request) -> Reply:
 
 
 def _list_faults(twin: Twin, request: Request) -> Reply:
-    return Reply(200, {"hits": {str(number): hits for number, hits in twin.faults.hits().items()}})
+    hits = {str(number): hits for number, hits in twin.faults.hits().items()}
+    return Reply(200, {"hits": hits, "served": dict(twin.faults.served)})
 
 
 def _clear_faults(twin: Twin, request: Request) -> Reply:

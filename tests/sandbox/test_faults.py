@@ -110,6 +110,23 @@ def test_faults_add_up_on_one_request(zoho: Zoho) -> None:
     assert zoho.served.ledger.entries[-1].faults == ["answer", "cut"]
 
 
+def test_only_what_was_really_served_that_way_is_counted_as_served(zoho: Zoho) -> None:
+    zoho.served.place(Fault(effect="reset", name="cut off", nth=1))
+    zoho.served.place(Fault(effect="lose_answer", nth=1))
+    with pytest.raises(httpx.TransportError):
+        create(zoho)
+    zoho.served.place(Fault(effect="revoke_tokens", nth=1))
+    zoho.served.place(faults.server_error(name="internal", nth=1))
+    assert code_of(create(zoho)) == (401, 57)
+    with RemoteZohoBooks(zoho.served.base_url) as remote:
+        assert remote.faults_served() == {"cut off": 1, "revoke_tokens": 1}
+
+
+def test_a_clock_that_jumps_ahead_ends_tokens_before_their_time(zoho: Zoho) -> None:
+    zoho.served.place(Fault(effect="clock", seconds=3600))
+    assert code_of(create(zoho)) == (401, 57)
+
+
 def test_faults_are_placed_and_cleared_over_http(zoho: Zoho) -> None:
     with RemoteZohoBooks(zoho.served.base_url) as remote:
         remote.place(faults.bad_gateway(path="*/contacts", times=None))
@@ -129,6 +146,23 @@ def test_the_nth_matching_request_is_hit() -> None:
     placed.place(Fault(effect="reset", method="PUT", path="/books/*", nth=3))
     assert hits(placed, 5) == []
     assert hits(placed, 5, "PUT", "/books/v3/contacts") == [3]
+
+
+def test_one_and_the_same_call_is_hit_so_many_times_at_most() -> None:
+    placed = Faults()
+    placed.place(Fault(effect="reset", each=2, times=None))
+    assert hits(placed, 5) == [1, 2]
+    assert hits(placed, 5, "PUT") == [1, 2]
+    assert [len(placed.of("PUT", "/x", "org", key)) for key in ("a", "a", "a", "b")] == [1, 1, 0, 1]
+
+
+def test_a_rule_that_is_alone_leaves_what_another_has_taken() -> None:
+    placed = Faults()
+    placed.place(Fault(effect="reset", nth=1))
+    placed.place(Fault(effect="cut", alone=True, times=None))
+    assert [[fault.effect for fault in placed.of("GET", "/x", "org")] for _ in range(2)] == [["reset"], ["cut"]]
+    placed.place(Fault(effect="latency", nth=1))
+    assert [fault.effect for fault in placed.of("GET", "/x", "org")] == ["cut", "latency"]
 
 
 def test_a_probability_is_repeatable_by_its_seed_and_bounded_by_times() -> None:
