@@ -34,7 +34,8 @@ class TogaiApp:
 
     def quota(self, settings: Mapping[str, Any]) -> Quota:
         form = TogaiSettings.model_validate(settings)
-        return Quota(windows=((form.calls_per_second, 1.0),), day=None, in_flight=form.in_flight)
+        windows = ((form.calls_per_second, 1.0),)
+        return Quota(windows=windows, day=None, in_flight=form.in_flight, timeout=form.timeout_seconds)
 
     def quiet_period(self, settings: Mapping[str, Any]) -> float:
         return TogaiSettings.model_validate(settings).quiet_seconds

@@ -28,7 +28,9 @@ class TogaiSettings(BaseModel):
     calls_per_second: int = Field(8, ge=1, description=f"Togai allows {CALLS_PER_SECOND}, more on request")
     in_flight: int = Field(8, ge=1, le=10, description="Calls at once")
     timeout_seconds: float = Field(30.0, gt=0, description="After which an answer counts as lost")
-    quiet_seconds: float = Field(30.0, gt=0, description="After which a lost call can take no effect any more")
+    quiet_seconds: float = Field(
+        120.0, gt=0, description="After which a lost call can take no effect any more: longer than Togai's own time-out"
+    )
 
     @property
     def api(self) -> str:

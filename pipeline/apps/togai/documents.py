@@ -34,7 +34,7 @@ def read(kind: type[Read], data: Any) -> Read:
 
 def version(time: datetime | None) -> str:
     """`updatedAt` so that later ones sort behind earlier ones as text; "" where there is none."""
-    return "" if time is None else as_utc(time).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return "" if time is None else f"{as_utc(time).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def party_of_account(account: togai.Account) -> documents.Party:

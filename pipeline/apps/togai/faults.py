@@ -13,7 +13,7 @@ Togai's error body is `{"message": …}`, with no code of its own: https://docs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import msgspec
@@ -61,11 +61,21 @@ def _wait(said: str, headers: Mapping[str, str]) -> Wait:
     named = headers.get("retry-after", "").strip()
     if named.isdigit() and len(named) < 7:
         return Wait(said, code="429", delay=max(WINDOW, timedelta(seconds=int(named))))
-    try:
-        until = parsedate_to_datetime(named)
-    except ValueError:
+    until, said_at = _date(named), _date(headers.get("date", ""))
+    if until is None:
         return Wait(said, code="429", delay=WINDOW)
-    return Wait(said, code="429", until=until.replace(tzinfo=until.tzinfo or UTC))
+    if said_at is None:
+        return Wait(said, code="429", until=until)
+    return Wait(said, code="429", delay=max(WINDOW, until - said_at))
+
+
+def _date(header: str) -> datetime | None:
+    """An HTTP date. Togai's clock need not be ours: only the time between two of its dates is relied on."""
+    try:
+        found = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC)
 
 
 def _message(answer: Response) -> str:
