@@ -249,6 +249,8 @@ class Quota:
     in_flight: int
     live_reserve: float = 0.1
     """Share of the day's calls that bulk commands leave to live ones."""
+    timeout: float = 30.0
+    """Seconds after which the answer of a call counts as lost."""
 
 
 @dataclass(frozen=True, slots=True)

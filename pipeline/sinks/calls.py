@@ -169,9 +169,9 @@ class Caller:
             secrets = open_secrets(state.id, state.connection.secrets, self._box)
         except ConfigurationError as error:
             raise Stopped(str(error)) from error
-        in_flight = state.limiter.quota.in_flight
-        timeouts: Mapping[str, Any] = {"max_in_flight": in_flight}
-        api, auth = HttpTransport(**timeouts), HttpTransport()
+        quota = state.limiter.quota
+        timeouts: Mapping[str, Any] = {"total_timeout": quota.timeout, "read_timeout": min(20.0, quota.timeout)}
+        api, auth = HttpTransport(max_in_flight=quota.in_flight, **timeouts), HttpTransport(**timeouts)
         session = app.session(
             settings=state.settings,
             secrets=secrets,

@@ -37,6 +37,7 @@ class ZohoBooksApp:
             windows=((form.calls_per_minute, WINDOW_SECONDS),),
             day=form.calls_per_day or CALLS_PER_DAY[form.plan],
             in_flight=form.in_flight or (4 if form.plan == "free" else 8),
+            timeout=form.timeout_seconds,
         )
 
     def quiet_period(self, settings: Mapping[str, Any]) -> float:

@@ -25,7 +25,6 @@ EARLY_SECONDS = 300.0
 """A token is replaced this long before its end, so that no call meets the end on its way."""
 MOST_REQUESTS = 8
 REQUEST_WINDOW_SECONDS = 600.0
-THROTTLED = timedelta(minutes=10, seconds=30)
 
 NEEDED = (
     *(f"ZohoBooks.{module}.{verb}" for module in ("contacts", "invoices") for verb in ("CREATE", "READ", "UPDATE")),
@@ -145,11 +144,15 @@ async def _ask(
         response = await transport.send(settings.accounts, request)
     except InDoubt as error:
         raise Retry(f"no token: {error}", code=error.code) from None
-    return read_answer(response, accounts=settings.accounts, what=what.replace("_", " "))
+    throttle = settings.throttle_seconds
+    return read_answer(response, accounts=settings.accounts, what=what.replace("_", " "), throttle=throttle)
 
 
-def read_answer(response: Response, *, accounts: str, what: str) -> Mapping[str, Any]:
-    """The answer of the token endpoint, if it holds an access token; else the error to raise."""
+def read_answer(response: Response, *, accounts: str, what: str, throttle: float = 630.0) -> Mapping[str, Any]:
+    """The answer of the token endpoint, if it holds an access token; else the error to raise.
+
+    `throttle`: how long to wait after "Access Denied", in seconds: Zoho blocks for the rest of its ten minutes.
+    """
     host = urlsplit(accounts).hostname or accounts
     try:
         answer = decode(response.body)
@@ -164,7 +167,7 @@ def read_answer(response: Response, *, accounts: str, what: str) -> Mapping[str,
         remedy = REMEDIES.get(error, "make a new code with 'Generate Code' in the Self Client and connect again")
         raise Stopped(f"Zoho says {error}: {remedy.format(accounts=host, what=what)}", code=error)
     if response.status == 429 or (response.status == 400 and ("error_description" in answer or "status" in answer)):
-        raise Wait(f"{host} throttles token requests", code="token_throttled", delay=THROTTLED)
+        raise Wait(f"{host} throttles token requests", code="token_throttled", delay=timedelta(seconds=throttle))
     if response.status >= 500:
         raise Retry(f"{host} answered HTTP {response.status} instead of a token", code=str(response.status))
     if error:

@@ -49,7 +49,8 @@ class ZohoBooksSession:
             response = await self._send(request, token)
         if response.status != 401 and token == self._unproved:
             self._unproved = ""
-        return faults.read_answer(response, writes=writes(request), now=self._now())
+        block = self._settings.block_seconds
+        return faults.read_answer(response, writes=writes(request), now=self._now(), block=block)
 
     async def _send(self, request: Request, token: str) -> Response:
         headers = {**request.headers, "Authorization": f"Zoho-oauthtoken {token}"}

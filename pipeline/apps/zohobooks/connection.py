@@ -96,7 +96,16 @@ class ZohoBooksSettings(BaseModel):
     calls_per_minute: int = Field(100, ge=1, description="Of the whole organisation; less if other apps share it")
     calls_per_day: int | None = Field(None, ge=1, description="If it is not the plan's")
     in_flight: int | None = Field(None, ge=1, le=10, description="Calls at once: 4 on the free plan, else 8")
-    quiet_seconds: float = Field(30.0, gt=0, description="After which a lost call can take no effect any more")
+    timeout_seconds: float = Field(30.0, gt=0, description="After which an answer counts as lost")
+    quiet_seconds: float = Field(
+        120.0, gt=0, description="After which a lost call can take no effect any more: longer than Zoho's own time-out"
+    )
+    block_seconds: float = Field(
+        65.0, gt=0, description="The least to wait when Zoho blocks the organisation (44): it does not say how long"
+    )
+    throttle_seconds: float = Field(
+        630.0, gt=0, description="The least to wait when the accounts server gives no more tokens (Access Denied)"
+    )
 
     @property
     def accounts(self) -> str:

@@ -20,14 +20,13 @@ BLOCKED = "44"
 DAY_SPENT = "45"
 ITEM_EXISTS = "1001"
 UNAUTHORIZED = "57"
+INTERNAL = "1000"
 NOT_FOUND = "1002"
 IN_FLIGHT = "1070"
 NAME_EXISTS = "3062"
 NUMBER_MISMATCH = "4097"
 LIMITS = (BLOCKED, DAY_SPENT, IN_FLIGHT)
 
-BLOCK = timedelta(seconds=65)
-"""Zoho does not say how long a block lasts; a minute is the least that can help, and each further 44 waits as long."""
 ONE_TOO_MANY = timedelta(seconds=2)
 
 REMEDIES = {
@@ -45,11 +44,12 @@ NOT_ALLOWED = (
 )
 
 
-def read_answer(response: Response, *, writes: bool, now: float) -> Any:
+def read_answer(response: Response, *, writes: bool, now: float, block: float = 65.0) -> Any:
     """The decoded answer of a call that succeeded; else raises the `EffectError` for it.
 
     `writes`: the call may have had an effect, so an unusable answer leaves it in doubt. `now` is POSIX time. A 401
-    comes here only after a new token was tried.
+    comes here only after a new token was tried. `block`: the least to wait after a 44, in seconds; a minute is the
+    least that can help, and each further 44 waits as long.
     """
     try:
         answer = decode(response.body) if response.body else None
@@ -58,7 +58,9 @@ def read_answer(response: Response, *, writes: bool, now: float) -> Any:
     code = _code(answer)
     if 200 <= response.status < 300 and code == "0":
         return answer
-    raise _error(response, answer, code, writes=writes, now=now)
+    if response.status == 429 or code in LIMITS:
+        raise _limited(response, code, now, block)
+    raise _error(response, answer, code, writes=writes)
 
 
 def not_allowed(response: Response) -> Stopped:
@@ -75,13 +77,11 @@ def _unauthorized(code: str) -> Stopped:
     return Stopped(NOT_ALLOWED.format(code=code or "none", scopes=", ".join(SCOPES)), code=code or "401")
 
 
-def _error(response: Response, answer: Any, code: str, *, writes: bool, now: float) -> EffectError:
+def _error(response: Response, answer: Any, code: str, *, writes: bool) -> EffectError:
     status = response.status
-    if status == 429 or code in LIMITS:
-        return _limited(response, code, now)
     if status == 401 or code == UNAUTHORIZED:
         return _unauthorized(code)
-    if status >= 500 or (status < 300 and not code):
+    if status >= 500 or (status < 300 and code in ("", INTERNAL)):
         lost = f"Zoho Books answered HTTP {status} {_shape(response, code)}"
         return InDoubt(lost, code=code or str(status)) if writes else Retry(lost, code=code or str(status))
     if status < 400 and not code:
@@ -91,7 +91,7 @@ def _error(response: Response, answer: Any, code: str, *, writes: bool, now: flo
     return _refused(code, _message(answer))
 
 
-def _limited(response: Response, code: str, now: float) -> Wait:
+def _limited(response: Response, code: str, now: float, block: float) -> Wait:
     """44 blocks the organisation for a while, 45 until its day ends, 1070 is one call too many at once."""
     if code == IN_FLIGHT:
         return Wait("too many calls at once (1070)", code=code, delay=ONE_TOO_MANY, scope="call")
@@ -103,7 +103,7 @@ def _limited(response: Response, code: str, now: float) -> Wait:
     return Wait(
         f"Zoho Books blocks the organization: too many calls in a minute ({code or 429})",
         code=code or "429",
-        delay=max(BLOCK, timedelta(seconds=asked)),
+        delay=timedelta(seconds=max(block, asked)),
     )
 
 

@@ -63,6 +63,17 @@ def test_a_refusal_has_a_cause_to_group_by(status: int, cause: str) -> None:
         ({"retry-after": "0"}, timedelta(seconds=1), None),
         ({"retry-after": "30"}, timedelta(seconds=30), None),
         ({"retry-after": "Sat, 03 Aug 2024 00:05:00 GMT"}, None, datetime(2024, 8, 3, 0, 5, tzinfo=UTC)),
+        ({"retry-after": "Sat, 03 Aug 2024 00:05:00 GMT", "date": "now"}, None, datetime(2024, 8, 3, 0, 5, tzinfo=UTC)),
+        (
+            {"retry-after": "Sat, 03 Aug 2024 00:05:00 GMT", "date": "Sat, 03 Aug 2024 00:04:00 GMT"},
+            timedelta(minutes=1),
+            None,
+        ),
+        (
+            {"retry-after": "Sat, 03 Aug 2024 00:05:00 GMT", "date": "Sat, 03 Aug 2024 09:00:00 GMT"},
+            timedelta(seconds=1),
+            None,
+        ),
     ],
 )
 def test_too_many_calls_wait_as_long_as_the_answer_says(

@@ -231,6 +231,12 @@ def test_every_answer_of_the_token_endpoint_has_its_place(status: int, body: Any
         assert caught.value.delay >= timedelta(minutes=10)
 
 
+def test_how_long_a_throttled_token_request_waits_is_a_setting() -> None:
+    with pytest.raises(Wait) as caught:
+        read_answer(Response(400, {}, msgspec.json.encode(THROTTLED)), accounts="https://a.test", what="", throttle=2)
+    assert caught.value.delay == timedelta(seconds=2)
+
+
 @pytest.mark.parametrize(
     ("domain", "taken"),
     [

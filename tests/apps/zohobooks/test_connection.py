@@ -73,3 +73,10 @@ def test_the_window_keeps_below_a_hundred_calls_a_minute_and_uses_98_percent_of_
     assert calls <= 100
     assert seconds > 60
     assert calls / seconds * 60 >= 98
+
+
+def test_a_lost_call_is_given_longer_than_its_answer() -> None:
+    """A proxy that gives up with a 504 may let a call through a minute and a half later."""
+    assert form().quiet_seconds > 90
+    assert form().quiet_seconds > app.quota({"organization_id": "1"}).timeout
+    assert app.quota({"organization_id": "1", "timeout_seconds": 3}).timeout == 3

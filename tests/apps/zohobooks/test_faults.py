@@ -78,6 +78,12 @@ def test_a_block_that_names_a_longer_time_is_believed() -> None:
     assert waits.delay == timedelta(seconds=300)
 
 
+def test_the_least_to_wait_after_a_block_is_a_setting() -> None:
+    with pytest.raises(Wait) as caught:
+        read_answer(Response(429, {}, said(44).encode()), writes=True, now=NOW.timestamp(), block=0.5)
+    assert caught.value.delay == timedelta(seconds=0.5)
+
+
 def test_a_spent_day_waits_until_the_reset_that_zoho_names() -> None:
     waits = error(429, said(45), {"x-rate-limit-reset": "7200"})
     assert isinstance(waits, Wait)
@@ -123,6 +129,7 @@ def test_a_401_of_a_new_token_stops_the_connection(body: str) -> None:
         (200, '{"code":0,"invoice":{"inv'),
         (201, "[]"),
         (200, '{"invoice":{}}'),
+        (200, said(1000)),
         (200, '{"code":0,"total":1e99999999999999999999}'),
         (200, "[" * 100_000),
     ],
