@@ -160,6 +160,8 @@ class Applied:
     data: Any = None
     """The object itself, for a fetch that becomes an event."""
     sourceversion: str = ""
+    settled: str = ""
+    """How the effect became certain, where the action knows better than its caller: ``lookup``."""
 
 
 Input = TypeVar("Input", bound=msgspec.Struct)

@@ -52,7 +52,7 @@ def applied(done: Applied, *, doubted: bool) -> Ending:
         object=done.object,
         output=done.output,
         warnings=tuple(done.warnings),
-        settled="repeat" if doubted else "answer",
+        settled=done.settled or ("repeat" if doubted else "answer"),
         pair=done.pair,
         data=done.data,
         sourceversion=done.sourceversion,
