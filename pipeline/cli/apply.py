@@ -50,5 +50,6 @@ def apply(files: Files, json: Json = False, no_probe: NoProbe = False) -> None:
 
 
 def show(output: "Output", title: str, done: "list[Done]") -> None:
-    rows = [{"kind": item.kind, "id": item.id, "what": item.what, "remedy": item.remedy} for item in done]
-    output.table(title, ["kind", "id", "what", "remedy"], rows)
+    columns = ["kind", "id", "what", "remedy"]
+    rows = [{name: getattr(item, name) for name in (*columns, "note")} for item in done]
+    output.table(title, [*columns, "note"] if any(item.note for item in done) else columns, rows)

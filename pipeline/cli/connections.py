@@ -9,7 +9,9 @@ from pipeline.cli.options import Json, Yes
 
 if TYPE_CHECKING:
     from pipeline.apps.base import App
+    from pipeline.schemas.records import Connection, ConnectionState
 
+Id = Annotated[str, typer.Argument(help="A connection id.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Connection ids; all without any.")]
 
 
@@ -17,6 +19,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The connections there are.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("test")(check)
+    group.command("pause")(pause)
+    group.command("resume")(resume)
     group.command("hooks")(hooks)
     group.command("remove")(remove)
     app.add_typer(group, name="connections")
@@ -24,13 +28,14 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(json: Json = False) -> None:
-    """All connections, without their secrets, and the links that use them."""
+    """All connections, without their secrets: whether each works, why not, and the links that use it."""
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
+    from pipeline.operations.opened import Opened
 
     output = Output(json=json)
     with installation(say=output.note) as here:
-        control = here.control()
+        control, states = here.control(), Opened(here.access, here.topics, here.codec).states()
     rows = [
         {
             "id": connection.id,
@@ -38,11 +43,24 @@ def list_(json: Json = False) -> None:
             "settings": connection.settings,
             "secrets": sorted(connection.secrets),
             "paused": connection.paused,
+            **_condition(connection, states.get(connection.id)),
             "links": sorted(link.id for link in control.links.values() if connection.id in link.connections.values()),
         }
         for connection in control.connections.values()
     ]
-    output.table("Connections", ["id", "app", "secrets", "paused", "links"], rows)
+    output.table("Connections", ["id", "app", "state", "why", "secrets", "links"], rows)
+
+
+def _condition(connection: "Connection", state: "ConnectionState | None") -> dict[str, str]:
+    """`state` is running, paused or stopped; `why` names the remedy. A stop of earlier credentials is over."""
+    from pipeline.control.snapshot import credentials_hash
+
+    known = state is not None and state.credentials == credentials_hash(connection)
+    stopped = state.stopped if state is not None and known else ""
+    if connection.paused:
+        why = f"`pipeline connections resume {connection.id}` goes on"
+        return {"state": "paused", "stopped": stopped, "why": f"{why}; then: {stopped}" if stopped else why}
+    return {"state": "stopped" if stopped else "running", "stopped": stopped, "why": stopped}
 
 
 def check(ids: Ids = None, json: Json = False) -> None:
@@ -68,7 +86,35 @@ def check(ids: Ids = None, json: Json = False) -> None:
         raise typer.Exit(Exit.SOME_FAILED)
 
 
-def hooks(id: Annotated[str, typer.Argument(help="A connection id.")], json: Json = False) -> None:
+def pause(id: Id, json: Json = False) -> None:
+    """Make no call for a connection. Its commands wait, in order, and nothing is lost; `resume` goes on."""
+    _set_paused(id, True, json)
+
+
+def resume(id: Id, json: Json = False) -> None:
+    """Go on with a paused connection, from where it stood."""
+    _set_paused(id, False, json)
+
+
+def _set_paused(id: str, paused: bool, json: bool) -> None:
+    """One row of `control`. Workers follow it; calls under way end, no other starts."""
+    import msgspec
+
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        connection = here.control().connection(id)
+        changed = connection.paused != paused
+        if changed:
+            here.store().write([msgspec.structs.replace(connection, paused=paused)])
+    now = "is paused: its commands wait" if paused else "is not paused: its commands go on"
+    text = f"{id} {now}" if changed else f"{id} {now}, as before"
+    output.row({"id": id, "paused": paused, "changed": changed}, text)
+
+
+def hooks(id: Id, json: Json = False) -> None:
     """The addresses to register as webhooks at the app, one for each kind. They are secrets."""
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
@@ -87,7 +133,7 @@ def hooks(id: Annotated[str, typer.Argument(help="A connection id.")], json: Jso
         output.row({"kind": kind, "url": url}, f"{kind:20} {url}")
 
 
-def remove(id: Annotated[str, typer.Argument(help="A connection id.")], yes: Yes = False, json: Json = False) -> None:
+def remove(id: Id, yes: Yes = False, json: Json = False) -> None:
     """Forget a connection and the links that use it. What was made in the apps stays."""
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output

@@ -32,13 +32,15 @@ class ControlWriter(Protocol):
 class Done:
     """What became of one row. `what`: ``create`` | ``update`` | ``unchanged`` | ``failed``; `remedy` says what to mend.
 
-    A connection may be stored and still have a remedy: its credentials are good, its start-up checks are not.
+    A connection may be stored and still have a remedy: its credentials are good, its start-up checks are not. `note`
+    says what else a person should see.
     """
 
     kind: str
     id: str
     what: str
     remedy: str = ""
+    note: str = ""
 
     @property
     def good(self) -> bool:
@@ -103,7 +105,7 @@ class Applier:
         if remedy:
             return Done("connection", planned.id, "failed", f"not written, what was stored stays: {remedy}")
         writer.write([record])
-        return Done("connection", planned.id, "update")
+        return Done("connection", planned.id, "update", note=planned.note)
 
     async def _remedy(self, record: Connection) -> str:
         return (await self.test(record)).remedy if self.probe else ""
@@ -115,7 +117,7 @@ class Applier:
                 app=planned.app,
                 settings=planned.settings,
                 secrets=planned.secrets or {},
-                paused=planned.written.form.paused,
+                paused=planned.paused,
                 box=self.box,
                 transport=transport,
             )
@@ -136,6 +138,6 @@ def changes(plan: ApplyPlan) -> list[Done]:
     done = []
     for planned in plan.connections:
         what = "unchanged" if not planned.changed else "create" if planned.stored is None else "update"
-        done.append(Done("connection", planned.id, what))
+        done.append(Done("connection", planned.id, what, note=planned.note))
     rows: tuple[Change, ...] = (*plan.flows, *plan.links)
     return [*done, *(Done(change.kind, change.id, change.what) for change in rows)]

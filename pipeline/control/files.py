@@ -56,13 +56,13 @@ class SecretSource(_Form):
 
 
 class ConnectionForm(_Form):
-    """Credentials of one app, as a person writes them."""
+    """Credentials of one app, as a person writes them. `paused` left out leaves it as an operator has set it."""
 
     id: Id
     app: str
     settings: dict[str, Any] = {}
     secrets: dict[str, SecretSource] = {}
-    paused: bool = False
+    paused: bool | None = None
 
 
 class LinkForm(_Form):

@@ -57,6 +57,19 @@ class PlannedConnection:
         return str(self.written.form.id)
 
     @property
+    def paused(self) -> bool:
+        """What the file says; where it says nothing, as it is."""
+        said: bool | None = self.written.form.paused
+        return said if said is not None else self.stored is not None and self.stored.paused
+
+    @property
+    def note(self) -> str:
+        """What should not pass unseen: a file that overrules an operator."""
+        if self.stored is None or self.stored.paused == self.paused:
+            return ""
+        return "the file says paused: true" if self.paused else "resumed: the file says paused: false"
+
+    @property
     def changed(self) -> bool:
         kept = self.kept()
         return kept is None or self.stored != as_stored(kept)
@@ -65,7 +78,7 @@ class PlannedConnection:
         """The stored one with the settings of the file; None where there is none to keep."""
         if self.stored is None or self.secrets is not None:
             return None
-        return msgspec.structs.replace(self.stored, settings=dict(self.settings), paused=self.written.form.paused)
+        return msgspec.structs.replace(self.stored, settings=dict(self.settings), paused=self.paused)
 
 
 @dataclass(frozen=True, slots=True)

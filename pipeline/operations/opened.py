@@ -48,12 +48,16 @@ class Opened:
         found = [row for row in self._table(LedgerRow, self.topics.ledger) if not states or row.state in states]
         return sorted(found, key=lambda row: (row.since or utc(0), row.topic, row.offset))
 
+    def states(self) -> dict[str, ConnectionState]:
+        """What the owner of each connection has written down last."""
+        return {state.connection: state for state in self._table(ConnectionState, self.topics.state)}
+
     def usage(self, now: float) -> list[Usage]:
         """Every connection that has an owner's state or open commands."""
         opened: dict[str, list[LedgerRow]] = {}
         for row in self.rows():
             opened.setdefault(row.command.connection, []).append(row)
-        states = {state.connection: state for state in self._table(ConnectionState, self.topics.state)}
+        states = self.states()
         return [
             self._usage(states.get(id_) or ConnectionState(connection=id_), opened.get(id_, []), now)
             for id_ in sorted(states.keys() | opened.keys())

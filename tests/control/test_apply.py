@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline.control.apply import Applier, changes
@@ -50,16 +51,19 @@ class House:
 
     def faults(self, *names: str) -> list[str]:
         with pytest.raises(Faults) as raised:
-            self.applier.plan([self.folder / name for name in names or ["connections.yaml"]], self.rows.snapshot())
+            self.applier.plan(self.files(*names), self.rows.snapshot())
         return [str(fault).replace(f"{self.folder}/", "") for fault in raised.value.faults]
 
+    def files(self, *names: str) -> list[Path]:
+        return [self.folder / name for name in names or ["connections.yaml"]]
+
     def dry(self, *names: str) -> list[str]:
-        files = [self.folder / name for name in names or ["connections.yaml"]]
-        return [f"{item.what} {item.id}" for item in changes(self.applier.plan(files, self.rows.snapshot()))]
+        plan = self.applier.plan(self.files(*names), self.rows.snapshot())
+        return [f"{item.what} {item.id}" for item in changes(plan)]
 
     async def apply(self, *names: str) -> list[str]:
         stored = self.rows.snapshot()
-        plan = self.applier.plan([self.folder / name for name in names or ["connections.yaml"]], stored)
+        plan = self.applier.plan(self.files(*names), stored)
         done = await self.applier.apply(plan, stored, self.rows)
         return [f"{item.what} {item.id}{': ' if item.remedy else ''}{item.remedy}" for item in done]
 
@@ -133,6 +137,26 @@ async def test_a_failed_start_up_check_keeps_the_exchanged_token_and_tells_the_r
 
     assert "create books-main: custom field cf_togai_id does not exist: create it in Settings > Preferences" in done
     assert "books-main" in house.rows.snapshot().connections
+
+
+async def test_a_pause_by_an_operator_survives_an_apply_unless_the_file_says_otherwise(house: House) -> None:
+    await house.apply()
+    books = house.rows.snapshot().connection("books-main")
+    house.rows.write([msgspec.structs.replace(books, paused=True)])
+
+    assert "unchanged books-main" in await house.apply()
+    house.environment.setenv("TEST_ZOHO_CODE", "1000.second")
+    assert "update books-main" in await house.apply()
+    assert house.rows.snapshot().connection("books-main").paused
+
+    house.write("connections.yaml", FILE.replace("    app: zohobooks", "    app: zohobooks\n    paused: false"))
+    notes = {each.id: each.note for each in changes(house.applier.plan(house.files(), house.rows.snapshot()))}
+    assert notes["books-main"] == "resumed: the file says paused: false"
+    assert "update books-main" in await house.apply()
+    assert not house.rows.snapshot().connection("books-main").paused
+    house.write("connections.yaml", FILE.replace("    app: zohobooks", "    app: zohobooks\n    paused: true"))
+    assert "update books-main" in await house.apply()
+    assert house.rows.snapshot().connection("books-main").paused
 
 
 async def test_a_changed_flow_moves_the_links_that_run_it_also_those_of_other_files(house: House) -> None:
