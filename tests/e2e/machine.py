@@ -73,11 +73,12 @@ class Machine:
 
     # --- processes ----------------------------------------------------------------------------------------------
 
-    def start(self, *roles: Role) -> list[RoleProcess]:
+    def start(self, *roles: Role, environment: Mapping[str, str] | None = None) -> list[RoleProcess]:
+        """`environment` of these processes on top of that of all."""
         started = []
         for role in roles:
             log = self._directory / f"{role}-{len(self.roles)}.log"
-            started.append(RoleProcess(role, self._environment, log))
+            started.append(RoleProcess(role, {**self._environment, **(environment or {})}, log))
             self.roles.append(started[-1])
         return started
 

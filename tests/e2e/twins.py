@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,6 +128,10 @@ class Twins:
             if applied.action in ("created", "updated"):
                 names[keys[applied.id]].append(applied.detail["contact_name"])
         return dict(names)
+
+    def created(self, module: str) -> Counter[str]:
+        """How often Zoho created a record of `module` under each of our keys."""
+        return Counter(each.key for _, each in self._effects(self.books, module) if each.action == "created")
 
     def booked(self) -> list[str]:
         """Our keys of the invoices, in the order in which Zoho created them."""

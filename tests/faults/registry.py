@@ -1,0 +1,8 @@
+"""All faults, in the order of their numbers. A module of one class of faults offers them as `FAULTS`."""
+
+from __future__ import annotations
+
+from tests.faults import crash
+from tests.faults.fault import Fault
+
+FAULTS: tuple[Fault, ...] = (*crash.FAULTS,)
