@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -29,7 +29,7 @@ Effect = Literal[
 ]
 
 Call = tuple[str, ...]
-"""What makes two requests one call that is repeated: method, path, our unique key."""
+"""What makes two requests one call that is repeated: method, path, our unique key (or query and body)."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,8 +132,8 @@ class Faults:
         """A request was really served this way: not refused before it came to that, and no other fault stronger."""
         self.served[fault.name or fault.effect] += 1
 
-    def of(self, method: str, path: str, organization: str, key: str = "") -> list[Fault]:
-        """The faults that hit this request, in the order they were placed. `key`: our unique key in it."""
+    def of(self, method: str, path: str, organization: str, key: Callable[[], str] = str) -> list[Fault]:
+        """The faults that hit this request, in the order they were placed. `key`: what tells calls of a path apart."""
         found: list[Fault] = []
         for placed in self._placed.values():
             fault = placed.fault
@@ -142,7 +142,7 @@ class Faults:
                 and fnmatchcase(path, fault.path)
                 and fnmatchcase(organization, fault.organization)
                 and not (fault.alone and found)
-                and placed.takes((method, path, key))
+                and placed.takes((method, path, key()))
             ):
                 found.append(fault)
         return found
