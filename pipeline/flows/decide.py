@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.apps.base import Trigger
 from pipeline.errors import ConfigurationError
+from pipeline.flows.answers import Answers
 from pipeline.flows.links import CompiledLink
 from pipeline.flows.rules import BrokenLink, Rule, RuleSet
 from pipeline.flows.runs import Document, Failed, begin, event_values, next_command
@@ -48,11 +49,10 @@ def decide(event: Event, rules: RuleSet, now: datetime) -> Decided:
         return _unmet(event, rules, now)
     if event.hint:
         return _fetch(event, rules, now)
-    document = Document(event, rules.apps)
-    commands: list[Command] = []
-    links = [_meet(event, rule, document, now, commands) for rule in met]
+    meeting = _Meeting(event, Document(event, rules.apps), now)
+    links = [meeting.with_link(rule) for rule in met]
     verdict = links[0].verdict if len(links) == 1 else _overall(links)
-    return Decided(_decision(event, verdict, now, links), commands)
+    return Decided(_decision(event, verdict, now, links), meeting.commands)
 
 
 def advance(step: Step, rules: RuleSet, now: datetime) -> Advanced:
@@ -68,29 +68,49 @@ def advance(step: Step, rules: RuleSet, now: datetime) -> Advanced:
     return Advanced([] if command is None else [command])
 
 
-def _meet(event: Event, rule: Rule, document: Document, now: datetime, commands: list[Command]) -> LinkDecision:
-    """One link's verdict; the first command of a run that begins is added to `commands`."""
-    if isinstance(rule, BrokenLink):
-        return LinkDecision(
-            link=rule.id, flow=rule.flow, flow_version=rule.flow_version, verdict=Verdict.FAILED, message=rule.message
-        )
-    try:
-        roots = {"data": event.data, "options": rule.options}
-        clauses = rule.flow.clauses
-        if not clauses.hold(roots):
-            false = clauses.first_false(roots)
-            return _said(rule, Verdict.NOT_MATCHED, clause=false.clause, read=dict(false.read), message=false.message)
-        values = event_values(rule, event.data, document)
-        run = begin(rule, event)
-        command = next_command(rule, run, values, after=-1, lane=_lane(event), now=now)
-    except Failed as error:
-        return _said(rule, Verdict.FAILED, message=str(error))
-    except Exception as error:  # one link's or object's fault must not stop the others
-        return _said(rule, Verdict.FAILED, message=f"the event cannot be read: {type(error).__name__}: {error}")
-    if command is None:
-        return _said(rule, Verdict.MATCHED, message="no action applies", run=run.id)
-    commands.append(command)
-    return _said(rule, Verdict.MATCHED, run=run.id, command=command.id)
+class _Meeting:
+    """An event and the links that it meets, with what they share: the answers to their clauses, and the document."""
+
+    __slots__ = ("_answers", "_document", "_event", "_now", "commands")
+
+    def __init__(self, event: Event, document: Document, now: datetime) -> None:
+        self._event = event
+        self._document = document
+        self._now = now
+        self._answers = Answers(event.data)
+        self.commands: list[Command] = []
+
+    def with_link(self, rule: Rule) -> LinkDecision:
+        """One link's verdict; the first command of a run that begins is added to `commands`."""
+        if isinstance(rule, BrokenLink):
+            return LinkDecision(
+                link=rule.id,
+                flow=rule.flow,
+                flow_version=rule.flow_version,
+                verdict=Verdict.FAILED,
+                message=rule.message,
+            )
+        try:
+            false = self._answers.first_false(rule.flow.clauses, rule.options, rule.asked)
+            if false is not None:
+                return _said(
+                    rule, Verdict.NOT_MATCHED, clause=false.clause, read=dict(false.read), message=false.message
+                )
+            command, run = self._begin(rule)
+        except Failed as error:
+            return _said(rule, Verdict.FAILED, message=str(error))
+        except Exception as error:  # one link's or object's fault must not stop the others
+            return _said(rule, Verdict.FAILED, message=f"the event cannot be read: {type(error).__name__}: {error}")
+        if command is None:
+            return _said(rule, Verdict.MATCHED, message="no action applies", run=run.id)
+        self.commands.append(command)
+        return _said(rule, Verdict.MATCHED, run=run.id, command=command.id)
+
+    def _begin(self, link: CompiledLink) -> tuple[Command | None, Run]:
+        event = self._event
+        values = event_values(link, event.data, self._document)
+        run = begin(link, event)
+        return next_command(link, run, values, after=-1, lane=_lane(event), now=self._now), run
 
 
 def _said(link: CompiledLink, verdict: Verdict, **said: Any) -> LinkDecision:

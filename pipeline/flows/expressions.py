@@ -97,14 +97,18 @@ class Clauses:
 
     def explain(self, roots: Mapping[str, Any]) -> list[Outcome]:
         """Each clause by itself, in order."""
-        bound = self._bind(roots)
-        return [_outcome(clause, bound, roots) for clause in self.clauses]
+        asked = self.asked(roots)
+        return [asked(clause) for clause in self.clauses]
 
     def first_false(self, roots: Mapping[str, Any]) -> Outcome:
         """The clause to name after `hold` said no."""
-        bound = self._bind(roots)
-        outcomes = (_outcome(clause, bound, roots) for clause in self.clauses)
-        return next(outcome for outcome in outcomes if not outcome.holds)
+        asked = self.asked(roots)
+        return next(outcome for clause in self.clauses if not (outcome := asked(clause)).holds)
+
+    def asked(self, roots: Mapping[str, Any]) -> Callable[[Clause], Outcome]:
+        """Asks single clauses about `roots`, which are bound once."""
+        activation = _evaluation().Activation(self._bind(roots))
+        return lambda clause: _outcome(clause, activation, roots)
 
     def _bind(self, roots: Mapping[str, Any]) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -244,8 +248,8 @@ def _put(bound: dict[str, Any], read: Read, value: Any) -> None:
     place[read.path[-1]] = _number(value) if read.number else _to_cel(value)
 
 
-def _outcome(clause: Clause, bound: Mapping[str, Any], roots: Mapping[str, Any]) -> Outcome:
-    answer = clause.expression.eval(data=bound)
+def _outcome(clause: Clause, activation: Any, roots: Mapping[str, Any]) -> Outcome:
+    answer = clause.expression.eval(activation)
     value = answer.value()
     read = {read.text: _brief(read.get(roots.get(read.root))) for read in clause.reads}
     if value is True:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import ConfigurationError
+from pipeline.flows.answers import Questions, questions
 from pipeline.flows.compile import CompiledAction, CompiledFlow
 from pipeline.flows.expressions import Clauses
 from pipeline.flows.options import resolve_options
@@ -54,6 +55,7 @@ class CompiledLink:
     """A flow with its link. `data` and `document` are getters, by reference text, of all that any action reads.
 
     `needs` are the values without which a run would stop half-way: they are asked for before anything is done.
+    `asked` are the questions of the flow's clauses under the link's options.
     """
 
     id: str
@@ -64,6 +66,7 @@ class CompiledLink:
     data: tuple[tuple[str, Getter], ...]
     document: tuple[tuple[str, Getter], ...]
     needs: tuple[str, ...]
+    asked: Questions
 
 
 def link_flow(flow: CompiledFlow, link: Link, connections: Mapping[str, Connection]) -> CompiledLink:
@@ -88,6 +91,7 @@ def link_flow(flow: CompiledFlow, link: Link, connections: Mapping[str, Connecti
         data=tuple((text, getter(one.path[1:])) for text, one in read.items() if one.root == "trigger"),
         document=tuple((text, getter(one.path)) for text, one in read.items() if one.root == "document"),
         needs=tuple(dict.fromkeys(text for action in actions if action.clauses is None for text in action.needs)),
+        asked=questions(flow.clauses, options),
     )
 
 
