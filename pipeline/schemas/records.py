@@ -269,7 +269,9 @@ class ConnectionState(Record, frozen=True, kw_only=True):
 class Connection(Record, frozen=True, kw_only=True):
     """Credentials of one app. `secrets` are encrypted (`control.secrets`).
 
-    `typed` are keyed fingerprints of the secrets as a person gave them: the same ones are not exchanged twice.
+    `typed` are encrypted fingerprints of the secrets as a person gave them: the same ones are not exchanged twice.
+    `credentials` and `hook` are written when keys are rotated: what the credentials were known by before, and the
+    encrypted token of the webhook addresses; "" while both follow from the rest.
     """
 
     id: str
@@ -278,6 +280,8 @@ class Connection(Record, frozen=True, kw_only=True):
     secrets: dict[str, str] = {}
     typed: dict[str, str] = {}
     paused: bool = False
+    credentials: str = ""
+    hook: str = ""
 
 
 class FlowVersion(Record, frozen=True, kw_only=True):
