@@ -41,7 +41,9 @@ class ZohoBooksApp:
         )
 
     def quiet_period(self, settings: Mapping[str, Any]) -> float:
-        return ZohoBooksSettings.model_validate(settings).quiet_seconds
+        """Longer where a connection may have to look objects up (`ways`): its lists must have caught up as well."""
+        form = ZohoBooksSettings.model_validate(settings)
+        return form.quiet_seconds + (form.lag_seconds if form.unique_field == "preferred" else 0.0)
 
     def party(self, trigger: str, data: Any) -> str:
         return party_of(trigger, data)

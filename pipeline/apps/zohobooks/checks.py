@@ -2,17 +2,20 @@
 
 The profile: ``organization_id``, ``name``, ``currency_code`` (base), ``time_zone`` (IANA), ``price_precision``,
 ``currencies`` {code: {``id``, ``decimals``}}, ``unique`` {entity: whether our field is seen to prevent duplicates},
-``warnings``. Six calls, reads only.
+``fields`` {entity: whether it is there}, ``ways`` {entity: what prevents a second object, see `ways`}, ``warnings``.
+Six calls, reads only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.apps.base import Request
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
+from pipeline.apps.zohobooks.ways import BY_FIELD, WEAKER
 from pipeline.apps.zohobooks.wire import request, text
 from pipeline.errors import Refused, Stopped
 
@@ -22,21 +25,29 @@ PAGES = 50
 UNIQUE_NAMES = ("is_unique", "unique", "prevent_duplicates", "is_prevent_duplicate")
 """Names under which "Prevent Duplicate Values" may come; Zoho's pages do not show it."""
 PLACES = {"contact": "Customers and Vendors", "invoice": "Invoices"}
+INSTEAD = {
+    "contact": "a customer is looked up by its name before it is created, and known by its notes or the field",
+    "invoice": "an invoice is looked up by its number before it is created, and always has a number of ours",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What holds our key in a module."""
+
+    way: str
+    there: bool = True
+    unique: bool = True
+    warning: str = ""
 
 
 async def check(send: Send, settings: ZohoBooksSettings) -> Mapping[str, Any]:
     """Read what the profile needs and prove the scopes that reading needs. Raises `Stopped` with what to mend."""
     organization = await _organization(send, settings)
     currencies = await _currencies(send, settings)
-    unique: dict[str, bool] = {}
-    warnings: list[str] = []
+    keys: dict[str, _Key] = {}
     for entity, name in (("contact", settings.account_field), ("invoice", settings.invoice_field)):
-        seen = await _unique(send, settings, entity, name)
-        unique[entity] = bool(seen)
-        if seen is None:
-            warnings.append(
-                f"Zoho does not say whether {name} prevents duplicates: see Settings > Preferences > {PLACES[entity]}"
-            )
+        keys[entity] = await _key(send, settings, entity, name)
     for module in ("contacts", "invoices"):
         await send(request(settings, "GET", module, query={"page": "1", "per_page": "1"}))
     return {
@@ -46,8 +57,10 @@ async def check(send: Send, settings: ZohoBooksSettings) -> Mapping[str, Any]:
         "time_zone": _time_zone(organization),
         "price_precision": int(organization.get("price_precision") or 0),
         "currencies": currencies,
-        "unique": unique,
-        "warnings": warnings,
+        "unique": {entity: key.unique for entity, key in keys.items()},
+        "fields": {entity: key.there for entity, key in keys.items()},
+        "ways": {entity: key.way for entity, key in keys.items()},
+        "warnings": [key.warning for key in keys.values() if key.warning],
     }
 
 
@@ -79,27 +92,34 @@ async def _currencies(send: Send, settings: ZohoBooksSettings) -> dict[str, dict
     }
 
 
-async def _unique(send: Send, settings: ZohoBooksSettings, entity: str, name: str) -> bool | None:
-    """Whether the field prevents duplicates; None where Zoho does not say. Raises `Stopped` if it's not there."""
+async def _key(send: Send, settings: ZohoBooksSettings, entity: str, name: str) -> _Key:
+    """Raises `Stopped` where the field is missing or allows duplicates, unless the connection takes the weaker way."""
     rows = await _pages(send, settings, ("settings", "fields"), "fields", entity=entity)
     found = next((row for row in rows if text(row, "api_name") == name and row.get("entity", entity) == entity), None)
     where = f"Settings > Preferences > {PLACES[entity]} > Field Customization"
     if found is None:
-        raise Stopped(
-            f"the custom field {name} does not exist: in Zoho Books open {where} > New Custom Field, data type "
-            'Text Box (Single Line), name it so that its API name is that, and switch "Prevent Duplicate Values" on',
-            code="field_missing",
+        wrong, code = f"the custom field {name} does not exist", "field_missing"
+        remedy = (
+            f"in Zoho Books open {where} > New Custom Field, data type Text Box (Single Line), name it so that its API "
+            'name is that, and switch "Prevent Duplicate Values" on'
         )
-    said = [found[name] for name in UNIQUE_NAMES if name in found]
-    if not said:
-        return None
-    if not any(value is True or str(value).lower() == "true" for value in said):
+    else:
+        said = [found[name] for name in UNIQUE_NAMES if name in found]
+        if not said:
+            warning = f"Zoho does not say whether {name} prevents duplicates: see {where}"
+            return _Key(BY_FIELD, unique=False, warning=warning)
+        if any(value is True or str(value).lower() == "true" for value in said):
+            return _Key(BY_FIELD)
+        wrong, code = f"the custom field {name} allows duplicates", "field_not_unique"
+        remedy = f'in Zoho Books open {where}, edit it and switch "Prevent Duplicate Values" on'
+    if settings.unique_field == "required":
         raise Stopped(
-            f'the custom field {name} allows duplicates: in Zoho Books open {where}, edit it and switch "Prevent '
-            'Duplicate Values" on; without it nothing guards against a second object',
-            code="field_not_unique",
+            f"{wrong}: {remedy}; without it Zoho guards against no second object. To run without it, in the weaker way "
+            "that docs/guarantees.md describes, set the connection's unique_field to preferred",
+            code=code,
         )
-    return True
+    warning = f"{wrong}, so {INSTEAD[entity]}. This promises less than the field: {remedy}"
+    return _Key(WEAKER[entity], there=found is not None, unique=False, warning=warning)
 
 
 async def _pages(

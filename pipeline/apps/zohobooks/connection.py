@@ -83,6 +83,10 @@ class ZohoBooksSettings(BaseModel):
     payment_field: CustomFieldName = Field(
         "cf_togai_payment_id", description="Unique custom field of payments that holds the Togai id"
     )
+    unique_field: Literal["required", "preferred"] = Field(
+        "required",
+        description="Without a unique custom field: stop, or look each object up first (docs/guarantees.md)",
+    )
     name_collision: Literal["refuse", "suffix"] = Field(
         "refuse", description="When another customer has the name: refuse, or append the Togai id to it"
     )
@@ -99,6 +103,9 @@ class ZohoBooksSettings(BaseModel):
     timeout_seconds: float = Field(30.0, gt=0, description="After which an answer counts as lost")
     quiet_seconds: float = Field(
         120.0, gt=0, description="After which a lost call can take no effect any more: longer than Zoho's own time-out"
+    )
+    lag_seconds: float = Field(
+        60.0, ge=0, description="With unique_field preferred: how far Zoho's lists may lag, added to quiet_seconds"
     )
     block_seconds: float = Field(
         65.0, gt=0, description="The least to wait when Zoho blocks the organisation (44): it does not say how long"

@@ -1,4 +1,4 @@
-"""Contacts: create or update by our unique field, or make sure that one is there."""
+"""Contacts: create or update by our unique field, or make sure that one is there; without the field, see `by_name`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from pipeline.apps.base import (
     View,
 )
 from pipeline.apps.zohobooks import faults
+from pipeline.apps.zohobooks.actions import by_name
 from pipeline.apps.zohobooks.actions.common import contact_ref, object_of, older, settings_of
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.documents import NAME_LENGTH, contact_body, currency_fields
+from pipeline.apps.zohobooks.ways import Way, way_of
 from pipeline.apps.zohobooks.wire import keyed, request, text
 from pipeline.errors import Refused
 from pipeline.schemas.documents import Party
@@ -64,13 +66,26 @@ class _Write:
     key: str
     contact_id: str
     currency: str
+    way: Way
+
+    @property
+    def looked_up(self) -> bool:
+        """Whether it has to be looked up first."""
+        return not (self.contact_id or self.way.keyed)
 
     def request(self, body: Mapping[str, Any]) -> Request:
         if self.contact_id:
             return request(self.settings, "PUT", "contacts", self.contact_id, body=body)
+        if self.looked_up:
+            return request(self.settings, "POST", "contacts", body=body)
         return request(
             self.settings, "PUT", "contacts", headers=keyed(self.settings.account_field, self.key), body=body
         )
+
+    def bodies(self) -> list[Mapping[str, Any]]:
+        """The body, and the one for when another contact has the name."""
+        renamed = self.renamed()
+        return [self.body] if renamed is None else [self.body, renamed]
 
     def renamed(self) -> Mapping[str, Any] | None:
         """The body for when another contact has the name: a linked one keeps its own, a new one may get a suffix."""
@@ -88,7 +103,7 @@ class UpsertContact:
     name: ClassVar[str] = "upsert_contact"
     title: ClassVar[str] = "Create or update a customer"
     repeat: ClassVar[str] = "keyed"
-    calls: ClassVar[str] = "1; 2 where another customer has the name; 0 where nothing changed"
+    calls: ClassVar[str] = "1; 2 where another customer has the name; 0 where nothing changed; without the field more"
     input: type[UpsertContactInput] = UpsertContactInput
 
     def plan(self, input: UpsertContactInput, view: View) -> Plan:
@@ -112,7 +127,7 @@ class EnsureContact:
     name: ClassVar[str] = "ensure_contact"
     title: ClassVar[str] = "Find the customer, or create it"
     repeat: ClassVar[str] = "keyed"
-    calls: ClassVar[str] = "0 where it is mapped; else 1, or 2 where another customer has the name"
+    calls: ClassVar[str] = "0 where it is mapped; else 1, 2 where another has the name; without the field more"
     input: type[EnsureContactInput] = EnsureContactInput
 
     def plan(self, input: EnsureContactInput, view: View) -> Plan:
@@ -129,7 +144,7 @@ class EnsureContact:
         return _call("create", write, input.source, digest, warnings, version="")
 
     async def apply(self, call: Call, session: Session) -> Applied:
-        return await _apply(call, session)
+        return await _apply(call, session, update=False)
 
 
 def _write(
@@ -140,19 +155,22 @@ def _write(
     The currency is set with a new contact only, and is no part of the hash: Zoho freezes it with the first document.
     """
     settings = settings_of(view)
+    way = way_of("contact", settings, view.profile)
     key = input.key or input.source.id
     body, warnings = contact_body(input.party, key=key, settings=settings, tax_fields=input.tax_fields)
+    body = by_name.marked(body, way, settings.account_field, key)
     digest = content_hash(body)
     if mapped is None:
         body |= currency_fields(input.party.currency, view.profile)
-    return _Write(settings, body, key, mapped.other.id if mapped else "", input.party.currency), digest, warnings
+    return _Write(settings, body, key, mapped.other.id if mapped else "", input.party.currency, way), digest, warnings
 
 
 def _call(operation: str, write: _Write, source: ObjectRef, digest: str, warnings: list[str], *, version: str) -> Call:
+    names = len(write.bodies())
     return Call(
         operation,
         write.request(write.body),
-        most=1 if write.renamed() is None else 2,
+        most=names * by_name.MOST if write.looked_up else names,
         source=source,
         hash=digest,
         version=version,
@@ -161,19 +179,22 @@ def _call(operation: str, write: _Write, source: ObjectRef, digest: str, warning
     )
 
 
-async def _apply(call: Call, session: Session) -> Applied:
+async def _apply(call: Call, session: Session, *, update: bool = True) -> Applied:
+    """`update`: a contact that a look-up finds is brought up to date, as an upsert does."""
     write: _Write = call.state
     warnings = list(call.warnings)
-    try:
-        answer = await session.send(call.request)
-    except Refused as error:
-        renamed = write.renamed() if error.code == faults.NAME_EXISTS else None
-        if renamed is None:
-            raise
-        answer = await session.send(write.request(renamed))
+    done, settled = ("updated" if call.operation == "update" else "created"), ""
+    if write.looked_up:
+        held = await by_name.hold(session, write.settings, write.bodies(), write.key, update=update)
+        contact, collided = held.contact, held.name != write.body["contact_name"]
+        if held.how != "created":
+            settled = "lookup"
+            done = "updated" if held.how == "updated" else "created"
+    else:
+        contact, collided = await _written(call, session, write)
+    if collided:
         warnings.append(f"another customer has the name {write.body['contact_name']!r}")
-    id_, contact = object_of(answer, "contact", "contact_id")
-    currency = text(contact, "currency_code")
+    id_, currency = text(contact, "contact_id"), text(contact, "currency_code")
     if write.currency and currency and currency != write.currency:
         raise Refused(
             f"customer {id_} in Zoho Books has the currency {currency}, not {write.currency}: a customer keeps its "
@@ -186,8 +207,20 @@ async def _apply(call: Call, session: Session) -> Applied:
         "currency_code": currency or write.currency,
     }
     pair = Pair(call.source, contact_ref(id_), call.hash, call.version) if call.source else None
-    done = "updated" if call.operation == "update" else "created"
-    return Applied(done, output, contact_ref(id_), pair, warnings)
+    return Applied(done, output, contact_ref(id_), pair, warnings, settled=settled)
+
+
+async def _written(call: Call, session: Session, write: _Write) -> tuple[Mapping[str, Any], bool]:
+    """The contact as Zoho holds it, and whether it had to go without the name that it was to have."""
+    renamed = None
+    try:
+        answer = await session.send(call.request)
+    except Refused as error:
+        renamed = write.renamed() if error.code == faults.NAME_EXISTS else None
+        if renamed is None:
+            raise
+        answer = await session.send(write.request(renamed))
+    return object_of(answer, "contact", "contact_id")[1], renamed is not None
 
 
 def _known(party: Party, id_: str, view: View) -> dict[str, Any]:

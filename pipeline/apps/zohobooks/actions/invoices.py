@@ -1,4 +1,4 @@
-"""Invoices: book a neutral invoice once, as a draft; mark it as sent."""
+"""Invoices: book a neutral invoice once, as a draft, by our unique field or else `by_number`; mark it as sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from pipeline.apps.base import Applied, Call, Mapped, Pair, Plan, Refuse, Request, Session, Superseded, Unchanged, View
+from pipeline.apps.zohobooks.actions.by_number import MOST, OURS, Numbered, hold, own_number, own_reference
 from pipeline.apps.zohobooks.actions.common import APP, invoice_ref, object_of, older, settings_of
 from pipeline.apps.zohobooks.amounts import decimals_of, rounded, shown
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
@@ -20,6 +21,7 @@ from pipeline.apps.zohobooks.documents import (
     time_zone,
 )
 from pipeline.apps.zohobooks.lines import CreditMode, LineMode, LineOptions, TaxMode, UnknownLines, book
+from pipeline.apps.zohobooks.ways import way_of
 from pipeline.apps.zohobooks.wire import keyed, request, text
 from pipeline.errors import Refused, Retry
 from pipeline.schemas.documents import Invoice
@@ -35,7 +37,7 @@ class CreateInvoiceInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     adjustment. `credit_mode`: what is below zero goes into the adjustment, or is a discount before tax.
     `unknown_lines`: book lines of unknown type as they are, or refuse. `tolerance`: by how much the lines may miss the
     total (default: the currency's smallest unit). `number`: the source's number, or Zoho's next. `reference`: text up
-    to 50 characters (default: the source's id).
+    to 50 characters (default: the source's id). Without the unique field an invoice always has a number of ours.
     """
 
     invoice: Invoice
@@ -62,11 +64,12 @@ class MarkInvoiceSentInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
 
 @dataclass(frozen=True, slots=True)
 class _Booked:
-    """What the answer is compared with."""
+    """What the answer is compared with; `numbered` where the invoice has to be looked up first."""
 
     total: Decimal
     currency: str
     decimals: int
+    numbered: Numbered | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class CreateInvoice:
     name: ClassVar[str] = "create_invoice"
     title: ClassVar[str] = "Create an invoice"
     repeat: ClassVar[str] = "keyed"
-    calls: ClassVar[str] = "1; 0 where it is mapped"
+    calls: ClassVar[str] = "1; 0 where it is mapped; without the unique field 2 or more"
     input: type[CreateInvoiceInput] = CreateInvoiceInput
 
     def plan(self, input: CreateInvoiceInput, view: View) -> Plan:
@@ -91,40 +94,55 @@ class CreateInvoice:
         invoice = input.invoice
         digest = invoice_hash(invoice)
         decimals = decimals_of(invoice.currency, settings, view.profile)
+        way = way_of("invoice", settings, view.profile)
+        number = invoice.number if input.number == "sequence" else ""
+        if not way.keyed:
+            number = own_number(number, input.source.id)
         mapped = view.mapped(input.source)
         if mapped is not None:
-            return _known(input, mapped, digest, decimals)
+            return _known(invoice, number, mapped, digest, decimals)
         if not input.customer_id:
             return Refuse("no customer_id: let a step before this one give the customer", code="customer")
         if not invoice.currency:
             return Refuse(f"invoice {invoice.id} names no currency", cause="currency")
         zone = time_zone(view.profile)
         booking = book(invoice, decimals, input.line_options(), period_text(invoice, zone))
-        number = invoice.number if input.number == "sequence" else ""
+        reference = input.reference or invoice.id
         body, warnings = invoice_body(
             invoice,
             booking,
             key=input.source.id,
             customer_id=input.customer_id,
             number=number,
-            reference=input.reference or invoice.id,
+            reference=reference if way.keyed else own_reference(reference),
             settings=settings,
             zone=zone,
         )
+        if not way.field:
+            del body["custom_fields"]
         body |= currency_fields(invoice.currency, view.profile)
+        numbered = None if way.keyed else Numbered(settings, body, input.source.id, booking.total)
         return Call(
             "create",
-            _upsert(settings, input.source.id, body, number),
+            numbered.create() if numbered else _upsert(settings, input.source.id, body, number),
+            most=MOST if numbered else 1,
             source=input.source,
             hash=digest,
             version=invoice.version,
-            state=_Booked(booking.total, invoice.currency, decimals),
+            state=_Booked(booking.total, invoice.currency, decimals, numbered),
             warnings=warnings,
         )
 
     async def apply(self, call: Call, session: Session) -> Applied:
         booked: _Booked = call.state
-        id_, record = object_of(await session.send(call.request), "invoice", "invoice_id")
+        done, settled = "created", ""
+        if booked.numbered:
+            held = await hold(session, booked.numbered)
+            id_, record = text(held.invoice, "invoice_id"), held.invoice
+            if held.how != "created":
+                done, settled = ("updated" if held.how == "updated" else "created"), "lookup"
+        else:
+            id_, record = object_of(await session.send(call.request), "invoice", "invoice_id")
         currency = text(record, "currency_code")
         if currency and currency != booked.currency:
             raise Refused(
@@ -139,8 +157,10 @@ class CreateInvoice:
             "status": text(record, "status"),
         }
         warnings = [*call.warnings, *_compare(record, booked, output)]
+        if output["status"] == "void":
+            warnings.append(f"invoice {id_} was made void in Zoho Books")
         pair = Pair(call.source, invoice_ref(id_), call.hash, call.version) if call.source else None
-        return Applied("created", output, invoice_ref(id_), pair, warnings)
+        return Applied(done, output, invoice_ref(id_), pair, warnings, settled=settled)
 
 
 class MarkInvoiceSent:
@@ -192,22 +212,20 @@ def _sent_ref(invoice_id: str) -> ObjectRef:
 
 
 def _upsert(settings: ZohoBooksSettings, key: str, body: dict[str, Any], number: str) -> Request:
-    """Zoho takes a number of ours only with this flag in the query; in the body alone it is error 4097."""
     return request(
         settings,
         "PUT",
         "invoices",
-        query={"ignore_auto_number_generation": "true"} if number else {},
+        query=OURS if number else {},
         headers=keyed(settings.invoice_field, key),
         body=body,
     )
 
 
-def _known(input: CreateInvoiceInput, mapped: Mapped, digest: str, decimals: int) -> Plan:
-    invoice = input.invoice
+def _known(invoice: Invoice, number: str, mapped: Mapped, digest: str, decimals: int) -> Plan:
     output = {
         "invoice_id": mapped.other.id,
-        "invoice_number": invoice.number if input.number == "sequence" else "",
+        "invoice_number": number,
         "total": shown(rounded(invoice.total, decimals), decimals),
         "status": "",
     }
