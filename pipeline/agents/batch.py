@@ -25,7 +25,7 @@ from pipeline.flows.rules import RuleSet
 from pipeline.kafka.messages import headers_of
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import Event
-from pipeline.schemas.records import Cause, Command, Decision, Lane, Step, Verdict
+from pipeline.schemas.records import Cause, Command, Decision, Step, Verdict
 from pipeline.schemas.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -140,7 +140,7 @@ class DecideBatch:
         self.counts["command"] += 1
         traceparent = command.run.traceparent
         headers: Headers | None = [("traceparent", traceparent)] if traceparent else None
-        topic = (self._bulk if command.lane is Lane.BULK else self._live)[command.app]
+        topic = (self._live if command.lane.urgent else self._bulk)[command.app]
         return Outgoing(topic, self._encode(command), command.connection.encode(), ANY_PARTITION, headers)
 
     def _encode(self, record: Decision | Command) -> bytes:

@@ -20,6 +20,7 @@ def replay(
     connection: Annotated[str, typer.Option("--connection", help="Of this source connection.")] = "",
     type: Annotated[str, typer.Option("--type", help="Of this event type, such as togai.account.created.")] = "",
     id: Annotated[str, typer.Option("--id", help="Go on with a replay that broke off.")] = "",
+    reconcile: Annotated[bool, typer.Option("--reconcile", help="After other replays, not beside them.")] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -28,12 +29,13 @@ def replay(
     from pipeline.cli.options import read_time
     from pipeline.cli.output import Output
     from pipeline.operations.replay import Selection
+    from pipeline.schemas.records import Lane
 
     output = Output(json=json)
     selection = Selection(account, connection, type, read_time(since, "--since"), read_time(until, "--until"))
     with installation(say=output.note) as here:
         machine = here.replay()
-        plan = machine.plan(selection, id=id)
+        plan = machine.plan(selection, id=id, lane=Lane.RECONCILE if reconcile else Lane.REPLAY)
         row = {"replay": plan.id, "events": plan.total, "parties": plan.parties, "types": plan.counts}
         row |= {"left_out": plan.left_out, "sample": [[event.type, event.subject] for event in plan.sample]}
         if not json:

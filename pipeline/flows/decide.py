@@ -118,7 +118,7 @@ def _said(link: CompiledLink, verdict: Verdict, **said: Any) -> LinkDecision:
 
 
 def _lane(event: Event) -> Lane:
-    return Lane.BULK if event.replay else Lane.LIVE
+    return event.lane or (Lane.REPLAY if event.replay else Lane.LIVE)
 
 
 def _stuck(step: Step, message: str, now: datetime) -> Decision:

@@ -29,6 +29,7 @@ from pipeline.operations.delivery import Delivery
 from pipeline.operations.reader import Scan, ends_of, scan
 from pipeline.schemas.codec import Codec, Headers
 from pipeline.schemas.envelope import Event
+from pipeline.schemas.records import Lane
 from pipeline.schemas.topics import Topics
 
 Place = tuple[int, int]
@@ -73,6 +74,7 @@ class ReplayPlan:
     parties: int = 0
     sample: Sequence[Event] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    lane: Lane = Lane.REPLAY
 
     @property
     def total(self) -> int:
@@ -88,7 +90,7 @@ class Replay:
     topics: Topics
     codec: Codec
 
-    def plan(self, selection: Selection, *, id: str = "") -> ReplayPlan:
+    def plan(self, selection: Selection, *, id: str = "", lane: Lane = Lane.REPLAY) -> ReplayPlan:
         """Reads, writes nothing. Give the `id` of a replay that broke off to go on with it without repeats."""
         if not any((selection.account, selection.since, selection.until)):
             raise ConfigurationError("say what to replay: --account ID, --since TIME or --until TIME")
@@ -116,6 +118,7 @@ class Replay:
             parties=len(parties),
             sample=tuple(sample),
             left_out=dict(sorted(left_out.items())),
+            lane=lane,
         )
 
     def run(self, plan: ReplayPlan, *, on_progress: Callable[[int], None] = lambda _: None) -> int:
@@ -126,7 +129,7 @@ class Replay:
         try:
             with Delivery(self.access) as delivery:
                 for event in self._events(plan.selection, plan.ends, Counter()):
-                    value = self.codec.encode(msgspec.structs.replace(event, replay=plan.id))
+                    value = self.codec.encode(msgspec.structs.replace(event, replay=plan.id, lane=plan.lane))
                     headers = {"content-type": self.codec.event_content_type}
                     delivery.produce(self.topics.events(event.app), event.key, value, headers)
                     on_progress(delivery.count)

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from pipeline.schemas.records import Lane
+
 NAMESPACE = uuid.UUID("6f1c3c0e-2f0b-5d55-9d0e-0f6d0a4b6a11")
 """Of all ids that are derived from content: deciding the same event twice gives the same ids."""
 
@@ -22,10 +24,11 @@ _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event. `connection`, `party`, `hint`, `replay` and `sourceversion` are CloudEvents extensions.
+    """One event. `connection`, `party`, `hint`, `replay`, `lane` and `sourceversion` are CloudEvents extensions.
 
     `hint`: the data is not to be trusted (an unsigned webhook), the object is fetched before anything is decided.
     `party`: the account or contact whose order matters. `sourceversion`: the source's own version of the object.
+    `lane`: who is served before its commands; live events first, where nothing is said.
     Events as they arrive may lack id, subject, connection and party; see `schemas.codec` for what is filled in.
     """
 
@@ -43,6 +46,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hint: bool = False
     sourceversion: str = ""
     replay: str = ""
+    lane: Lane | None = None
     traceparent: str = ""
 
     @property

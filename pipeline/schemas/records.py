@@ -17,10 +17,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Lane(StrEnum):
-    """Live commands are served before those of replays, backfills and reconciliation."""
+    """Who is served first, in this order. `DEPENDENCY`: a command that a live one waits for."""
 
     LIVE = "live"
-    BULK = "bulk"
+    DEPENDENCY = "dependency"
+    REDRIVE = "redrive"
+    REPLAY = "replay"
+    RECONCILE = "reconcile"
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it may use the calls that are kept for live commands, and travels on the live topic."""
+        return self in (Lane.LIVE, Lane.DEPENDENCY)
 
 
 # --- deciding -----------------------------------------------------------------------------------------------------
@@ -195,20 +203,25 @@ class Result(Record, frozen=True, kw_only=True):
 
 
 class LedgerState(StrEnum):
-    """Where an open command stands; a tombstone ends it."""
+    """Where an open command stands; a tombstone ends it.
+
+    `ASIDE` is a command that was refused, with its result written: its party waits until a person releases or skips it.
+    """
 
     INTENT = "intent"
     QUEUED = "queued"
     WAITING = "waiting"
     PARKED = "parked"
     DOUBT = "doubt"
+    ASIDE = "aside"
 
 
 class LedgerRow(Record, frozen=True, kw_only=True):
     """An open command with its whole body, so that the next owner needs nothing else.
 
     `topic` and `offset` are where it was read: they order the commands of a party. `due` is when it may be tried
-    again; `waits_for` is the mapping key that releases a parked one; `attempts` and `calls` are those so far.
+    again, for a parked one when it is given up; `waits_for` is the mapping key that releases a parked one; `cause` is
+    why one was set aside; `attempts` and `calls` are those so far.
     """
 
     state: LedgerState
@@ -223,6 +236,7 @@ class LedgerRow(Record, frozen=True, kw_only=True):
     calls: int = 0
     doubted: bool = False
     redrive: int = 0
+    cause: Cause | None = None
 
 
 class Mapping(Record, frozen=True, kw_only=True):
@@ -239,12 +253,26 @@ class Mapping(Record, frozen=True, kw_only=True):
     time: datetime | None = None
 
 
+class Behind(Record, frozen=True, kw_only=True):
+    """Commands of one lane that were passed over in a topic because they could not start: from `offset` on.
+
+    They are read again when there is room for them. `count` says how many there are.
+    """
+
+    topic: str
+    lane: Lane
+    offset: int
+    count: int
+
+
 class ConnectionState(Record, frozen=True, kw_only=True):
-    """What a connection's owner must not forget: calls made, token, and whether it is stopped.
+    """What a connection's owner must not forget: calls made, token, backlog, and whether it is stopped.
 
     `calls` are [POSIX second, calls] of the limiter's window, `open_calls` those under way, which may be made until a
     successor takes over; `day` is the organisation's day and `day_calls` its calls.
-    `token` is encrypted; `refreshes` are the POSIX times of recent token requests.
+    `token` is encrypted; `refreshes` are the POSIX times of recent token requests. `in_flight` is the number of calls
+    at once that the app was found to take, 0 where it takes what it says. `failures` are those in a row that opened the
+    breaker or will; while it is open no call is made before `breaker_until`.
     """
 
     connection: str
@@ -259,6 +287,10 @@ class ConnectionState(Record, frozen=True, kw_only=True):
     profile: dict[str, Any] = {}
     checked: datetime | None = None
     stopped: str = ""
+    in_flight: int = 0
+    failures: int = 0
+    breaker_until: datetime | None = None
+    behind: list[Behind] = []
     credentials: str = ""
     """Hash of the credentials this state belongs to: new credentials start with a new token, running."""
 

@@ -12,10 +12,10 @@ from typing import Any
 from pipeline.apps.base import App, Request, Response, Session, Transport
 from pipeline.apps.transport import HttpTransport
 from pipeline.control.secrets import SecretBox, open_secrets
-from pipeline.errors import ConfigurationError, Retry, Stopped
+from pipeline.errors import ConfigurationError, Stopped
 from pipeline.failpoints import fail_point
 from pipeline.schemas.records import Connection
-from pipeline.sinks.outcome import NotStarted, Outcome
+from pipeline.sinks.outcome import Interrupted, NotStarted, Outcome
 from pipeline.sinks.owner import Owner
 from pipeline.sinks.slots import Slots
 from pipeline.sinks.state import OwnerState
@@ -69,10 +69,10 @@ class _Metered:
         budget = _budget.get()
         if budget.owner.closing or not self._lease.held or budget.owner.held_up(check=budget.check):
             if budget.made:
-                raise Retry("interrupted between two calls of one action")
+                raise Interrupted("interrupted between two calls of one action")
             raise NotStarted
         if budget.left <= 0:
-            raise Retry("the calls reserved for this attempt are used up")
+            raise Interrupted("the calls reserved for this attempt are used up")
         budget.left -= 1
         budget.made += 1
         budget.sent = budget.owner.state.now()

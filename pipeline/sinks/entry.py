@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.apps.base import Call
 from pipeline.clock import utc
-from pipeline.schemas.records import Command, Lane, LedgerRow, LedgerState
+from pipeline.schemas.records import Cause, Command, Lane, LedgerRow, LedgerState
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
     """Mutable, owned by the Kafka thread alone. Times are POSIX seconds.
 
-    `taken` orders the commands of a party; `stored` tells that the ledger holds a row; `stamp` and `reserved` are the
-    calls reserved for the attempt under way; `doubted` that an earlier attempt's answer was lost.
+    `taken` orders the commands of a party; `stored` tells that the ledger holds a row; `lane` is its command's, or a
+    more urgent one that it was lifted to; `ready_in` is the lane in which it may start now, if it may. `stamp` and
+    `reserved` are the calls reserved for the attempt under way; `doubted` that an earlier attempt's answer was lost;
+    `cause` is why it was set aside.
     """
 
     command: Command
@@ -23,7 +25,7 @@ class Entry:
     taken: float
     state: LedgerState = LedgerState.QUEUED
     stored: bool = False
-    ready: bool = False
+    ready_in: Lane | None = None
     ended: bool = False
     started: float = 0.0
     due: float = 0.0
@@ -36,10 +38,11 @@ class Entry:
     call: Call | None = None
     stamp: float = 0.0
     reserved: int = 0
+    cause: Cause | None = None
+    lane: Lane = field(init=False)
 
-    @property
-    def lane(self) -> Lane:
-        return self.command.lane
+    def __post_init__(self) -> None:
+        self.lane = Lane.REDRIVE if self.redrive and self.command.lane.urgent else self.command.lane
 
     @property
     def key(self) -> bytes:
@@ -60,6 +63,7 @@ class Entry:
             calls=self.calls,
             doubted=self.doubted,
             redrive=self.redrive,
+            cause=self.cause,
         )
 
 
@@ -83,4 +87,5 @@ def restored(row: LedgerRow, now: float) -> Entry:
         calls=row.calls,
         doubted=row.doubted,
         redrive=row.redrive,
+        cause=row.cause,
     )

@@ -1,4 +1,4 @@
-"""How many calls a connection may make: in any window, and in a day. Pure: time comes in as an argument."""
+"""How many calls a connection may make: in any window, in a day, and at once. Pure: time comes in as an argument."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from pipeline.schemas.records import Lane
 
 GRAIN = 0.05
 """Seconds that stamps are rounded up to, so that a window of any quota holds few of them."""
+
+UNTROUBLED = 100
+"""Calls answered before one more at once is tried, after the destination refused one for being too many."""
 
 
 class Limiter:
@@ -29,6 +32,7 @@ class Limiter:
         self.quota = quota
         self.zone = zone
         self.in_flight_limit = quota.in_flight
+        self._untroubled = 0
         self.blocked_until = 0.0
         self.day = ""
         self.day_calls = 0
@@ -67,10 +71,12 @@ class Limiter:
             return self.blocked_until - now
         if self.quota.day is not None:
             self._roll_day(now)
-            reserve = int(self.quota.day * self.quota.live_reserve) if lane is Lane.BULK else 0
-            if self.day_calls + calls > self.quota.day - reserve:
+            if self.day_calls + calls > self.quota.day - self._reserve(self.quota.day, lane):
                 return self._next_day(now) - now
-        return max((window.wait(now, calls, self.open) for window in self._windows), default=0.0)
+        return max(
+            (window.wait(now, calls, self.open, self._reserve(window.limit, lane)) for window in self._windows),
+            default=0.0,
+        )
 
     def reserve(self, now: float, calls: int) -> float:
         """Count `calls` from now on; gives what `settle` needs."""
@@ -87,9 +93,32 @@ class Limiter:
         if self._day_of(reserved_at) == self.day:
             self.day_calls = max(0, self.day_calls - max(0, reserved - made))
 
+    def one_too_many(self) -> None:
+        """The destination took fewer calls at once than it says: from now on, one less."""
+        self.in_flight_limit, self._untroubled = max(1, self.in_flight_limit - 1), 0
+
+    def answered(self) -> bool:
+        """A call was answered. After enough of them one more at once is tried; gives whether that is now."""
+        if self.in_flight_limit >= self.quota.in_flight:
+            return False
+        self._untroubled += 1
+        if self._untroubled < UNTROUBLED:
+            return False
+        self.in_flight_limit, self._untroubled = self.in_flight_limit + 1, 0
+        return True
+
+    @property
+    def learnt_in_flight(self) -> int:
+        """The calls at once that the destination was found to take; 0 where it takes what it says."""
+        return self.in_flight_limit if self.in_flight_limit < self.quota.in_flight else 0
+
     def block(self, until: float) -> None:
         """No call before `until` (POSIX seconds): the destination said so."""
         self.blocked_until = max(self.blocked_until, until)
+
+    def _reserve(self, limit: int, lane: Lane) -> int:
+        """Of `limit` calls, those that commands of `lane` leave to more urgent ones."""
+        return 0 if lane.urgent else int(limit * self.quota.live_reserve)
 
     def _count(self, calls: Iterable[tuple[float, int]]) -> None:
         for stamp, count in calls:
@@ -134,10 +163,10 @@ class _Window:
         else:
             self.calls.append((stamp, count))
 
-    def wait(self, now: float, calls: int, open_calls: int) -> float:
+    def wait(self, now: float, calls: int, open_calls: int, reserve: int) -> float:
         while self.calls and self.calls[0][0] <= now - self.seconds:
             self._used -= self.calls.popleft()[1]
-        free = self.limit - self._used - open_calls - calls
+        free = self.limit - reserve - self._used - open_calls - calls
         if free >= 0 or not (self._used or open_calls):
             return 0.0
         for stamp, count in self.calls:

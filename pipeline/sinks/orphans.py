@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipeline.schemas.records import LedgerState
 from pipeline.sinks import records
 from pipeline.sinks.ending import write_ending
 from pipeline.sinks.entry import Entry
-from pipeline.sinks.ledger import store
+from pipeline.sinks.ledger import erase, store
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.tick import Tick
 
@@ -49,6 +50,9 @@ class Orphans:
         """Refuse what has waited long enough. `reasons`: why a connection that is known cannot be used."""
         for connection in [id_ for id_, until in self._until.items() if tick.now >= until]:
             for entry in self.claim(connection):
+                if entry.state is LedgerState.ASIDE:
+                    erase(entry, tick, self._index, self._shared)
+                    continue
                 message = reasons.get(connection) or missing(connection, entry.command.app)
                 write_ending(entry, records.refused("unknown", "connection", message), tick, self._index, self._shared)
 

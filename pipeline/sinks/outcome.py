@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.apps.base import Applied
+from pipeline.errors import Retry
 from pipeline.schemas.records import Connection
 from pipeline.sinks.tick import Start
 
 
 class NotStarted(Exception):
     """The call was handed back before anything was sent: the lease ended or the connection closed."""
+
+
+class Interrupted(Retry):
+    """Between two calls of one action, by us: it says nothing about the app."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ No I/O: commands and outcomes come in, records and calls to start go out in a `T
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Iterable
+from datetime import timedelta
 
 import msgspec
 import structlog
@@ -21,23 +20,29 @@ from pipeline.sinks.backoff import backoff
 from pipeline.sinks.checking import Checks, wait_until
 from pipeline.sinks.ending import write_ending
 from pipeline.sinks.entry import Entry
-from pipeline.sinks.ledger import store
-from pipeline.sinks.outcome import NotStarted, Outcome
-from pipeline.sinks.parties import Parties
+from pipeline.sinks.ledger import erase, store
+from pipeline.sinks.order import Order
+from pipeline.sinks.outcome import Interrupted, NotStarted, Outcome
+from pipeline.sinks.parties import LANES
 from pipeline.sinks.planning import plan_command
 from pipeline.sinks.records import Ending
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Start, Tick
+from pipeline.sinks.timers import Timers
+from pipeline.sinks.verbs import VERBS, obey
 
 log = structlog.get_logger(__name__)
 
 TICK_OF_ORDER = 2e-6
 """Seconds between two commands of a connection; the ledger keeps microseconds."""
-OPEN = frozenset({LedgerState.INTENT, LedgerState.WAITING, LedgerState.DOUBT})
-"""A call has been made, or may have been: of a party, one command at a time."""
 DEFECTS = 3
 """Attempts after which an unforeseen exception of an action refuses its command."""
+A_MINUTE = 60.0
+FOR_A_PERSON = frozenset({"conflict", "currency", "forbidden", "not_found"})
+"""Causes that later commands of the party would meet again, or must not overtake, until a person has settled them."""
+OPEN_COMMANDS = 50_000
+"""Commands of a connection that may be open: parked, waiting, queued behind their party. They are held in memory."""
 
 
 class Owner:
@@ -49,15 +54,13 @@ class Owner:
         self.state = state
         self.shared = shared
         self.closing = False
-        self.parties = Parties()
+        self.order = Order(shared.mappings.has, self._makes)
+        self.parties = self.order.parties
         self.armed = 0
         self._fresh: list[Entry] = []
-        self._known: set[str] = set()
-        self._timers: list[tuple[float, int, Entry]] = []
-        self._sequence = itertools.count()
-        self._parked: dict[str, list[Entry]] = {}
-        self._passing: dict[str, Entry] = {}
-        """By party: the one command that may pass its parked head."""
+        self._known: dict[str, Entry] = {}
+        self._timers = Timers()
+        self._verbs: list[Entry] = []
         self._last_taken = 0.0
         self._checks = Checks(state)
         self._halted = False
@@ -74,52 +77,58 @@ class Owner:
         """How many calls may be armed: more than may be in flight, so that a slot that falls free is filled at once."""
         return 2 * self.state.limiter.in_flight_limit
 
-    def wants(self) -> bool:
-        """Whether taking another command would let it start soon."""
-        return self.parties.ready + self.armed < self.window
+    def wants(self, lane: Lane) -> bool:
+        """Whether a command of `lane` would start soon if it were taken."""
+        return self.parties.ready(lane) + self.armed < self.window and len(self.parties) < OPEN_COMMANDS
 
     def add(self, entry: Entry) -> None:
-        """A command was taken from its topic. One that is open already will have its one result anyway."""
+        """A command was taken from its topic. One that is open already will have its one result anyway.
+
+        One that was set aside and is sent again goes on, before what is behind it.
+        """
         command = entry.command
-        if command.id in self._known:
+        if command.action in VERBS:
+            self._verbs.append(entry)
             return
-        self._known.add(command.id)
+        known = self._known.get(command.id)
+        if known is not None:
+            if known.state is LedgerState.ASIDE and entry.redrive > known.redrive:
+                self.try_again(known, entry.redrive)
+            return
+        self._known[command.id] = entry
         self._fresh.append(entry)
         # Strictly later than all before, whatever the clocks of this worker and its predecessors say: it is the order.
         entry.taken = self._last_taken = max(entry.taken, self._last_taken + TICK_OF_ORDER)
-        if self.parties.add(entry):
-            self.parties.make_ready(entry)
-        else:
-            self._let_pass(command.party, [entry])
+        self.order.add(entry)
+
+    def try_again(self, entry: Entry, round_: int) -> None:
+        """What was set aside, as round `round_` of its being sent again."""
+        entry.redrive, entry.cause, entry.reason = round_, None, ""
+        entry.attempts = entry.calls = 0
+        entry.started, entry.stored = 0.0, False
+        self._fresh.append(entry)
+        self.order.retry(entry)
 
     def restore(self, entries: Iterable[Entry], now: float) -> None:
         """Go on from what the predecessor left, in the order it had taken it."""
         heads = []
         for entry in sorted(entries, key=lambda each: (each.taken, each.topic, each.offset)):
-            self._known.add(entry.command.id)
+            self._known[entry.command.id] = entry
             self._last_taken = max(self._last_taken, entry.taken)
-            if self.parties.add(entry):
+            if self.order.restore(entry):
                 heads.append(entry)
             elif entry.state is not LedgerState.QUEUED:
-                if entry.state in OPEN:
-                    self._passing[entry.command.party] = entry
                 self._activate(entry, now)
         for head in heads:
             self._activate(head, now)
 
     def release(self, key: str) -> None:
         """A mapping has landed: what waited for it may go on."""
-        for entry in self._parked.pop(key, ()):
-            if entry.ended:
-                continue
-            entry.waits_for = entry.reason = ""
-            entry.state = LedgerState.QUEUED
-            self._go_on(entry)
+        self.order.release(key)
 
     def release_mapped(self) -> None:
         """As `release`, for every key that is mapped by now."""
-        for key in [key for key in self._parked if self.shared.mappings.has(key)]:
-            self.release(key)
+        self.order.release_mapped()
 
     def settle(self, outcome: Outcome, tick: Tick) -> None:
         """A call has ended."""
@@ -132,6 +141,7 @@ class Owner:
         self.state.limiter.settle(entry.stamp, entry.reserved, outcome.made, outcome.sent or tick.now)
         self.state.dirty = self.state.dirty or self.state.counted
         entry.calls += outcome.made
+        self._hear(outcome, tick.now)
         match outcome.error:
             case None:
                 assert isinstance(outcome.value, Applied)
@@ -152,6 +162,21 @@ class Owner:
                 else:
                     self._refuse(entry, "defect", "internal", f"{type(error).__name__} in {entry.command.action}", tick)
         self._halted = False
+
+    def _hear(self, outcome: Outcome, now: float) -> None:
+        """What a call tells of the app as a whole: whether anybody is there, and how many calls it takes at once."""
+        state = self.state
+        match outcome.error:
+            case NotStarted() | Interrupted():
+                return
+            case Retry() | InDoubt():
+                state.breaker.failed(now)
+                state.dirty = True
+            case _ if state.breaker.failures:
+                state.breaker.answered()
+                state.dirty = True
+        if outcome.error is None and state.limiter.answered():
+            state.dirty = True
 
     def heed(self, error: Exception) -> None:
         """On the event loop: an answer that stops the connection counts at once, also for calls that are armed."""
@@ -185,12 +210,15 @@ class Owner:
 
     def advance(self, tick: Tick) -> None:
         """Start what may start, and write down what may not."""
-        self._run_timers(tick.now)
+        self._run_timers(tick)
+        for verb in self._verbs:
+            obey(self, verb, tick)
+        self._verbs.clear()
         if not self.closing:
             if self.state.must_check(tick.now):
                 self._checks.begin(self, tick)
             if self.state.running and self.state.profile is not None:
-                for lane in (Lane.LIVE, Lane.BULK):
+                for lane in LANES:
                     while (entry := self.parties.next(lane)) is not None:
                         if not self._start(entry, tick):
                             break
@@ -211,19 +239,25 @@ class Owner:
     def dismiss(self, why: str, tick: Tick) -> None:
         """The connection is gone: everything but calls under way is refused."""
         for entry in list(self.parties.entries()):
-            if entry.state is not LedgerState.INTENT:
+            if entry.state is LedgerState.ASIDE:
+                erase(entry, tick, self.index, self.shared)
+                self.forget(entry)
+            elif entry.state is not LedgerState.INTENT:
                 self._refuse(entry, "unknown", "connection", why, tick)
 
     def give_back(self, tick: Tick) -> None:
         """Before the partition is handed over: what was armed and never called is queued, not in doubt."""
         for entry in self.parties.entries():
-            if entry.ready and entry.stored:
+            if entry.ready_in is not None and entry.stored:
                 self._store(entry, tick)
 
     def _start(self, entry: Entry, tick: Tick) -> bool:
         """False when nothing of this lane can start now."""
         limiter = self.state.limiter
-        if self.armed >= self.window or limiter.wait(tick.now, 1, entry.lane) > 0:
+        if self.armed >= self.window or not self.state.breaker.allows(tick.now, self.armed):
+            return False
+        assert entry.ready_in is not None
+        if limiter.wait(tick.now, 1, entry.ready_in) > 0:
             return False
         try:
             plan = plan_command(entry.command, self.app, self.state, self.shared.mappings)
@@ -236,7 +270,7 @@ class Owner:
             return True
         match plan:
             case base.Call():
-                if limiter.wait(tick.now, plan.most, entry.lane) > 0:
+                if limiter.wait(tick.now, plan.most, entry.ready_in) > 0:
                     return False
                 self._arm(entry, plan, tick)
             case base.Park():
@@ -267,7 +301,6 @@ class Owner:
     # --- how a command goes on ----------------------------------------------------------------------------------
 
     def _applied(self, entry: Entry, done: Applied, tick: Tick) -> None:
-        self.state.limiter.in_flight_limit = self.state.limiter.quota.in_flight
         if done.pair is not None:
             clash = self.shared.mappings.clash(entry.command.scope, done.pair)
             if clash:
@@ -292,7 +325,8 @@ class Owner:
                     limiter.block(until)
                     self.state.dirty = True
                 else:
-                    limiter.in_flight_limit = max(1, limiter.in_flight_limit - 1)
+                    limiter.one_too_many()
+                    self.state.dirty = True
                 self._wait(entry, LedgerState.WAITING, until, str(error), tick)
             case InDoubt() if self.app.actions[entry.command.action].repeat != "read":
                 entry.doubted = True
@@ -302,50 +336,22 @@ class Owner:
                 self._wait(entry, LedgerState.WAITING, now + delay, str(error), tick)
 
     def _wait(self, entry: Entry, state: LedgerState, due: float, reason: str, tick: Tick) -> None:
-        entry.state, entry.due, entry.reason = state, due, reason
-        heapq.heappush(self._timers, (due, next(self._sequence), entry))
+        entry.state, entry.reason = state, reason
+        self._timers.set(entry, due)
         self._store(entry, tick)
 
     def _park(self, entry: Entry, plan: base.Park, tick: Tick) -> None:
-        self.parties.hold(entry)
-        entry.state, entry.reason = LedgerState.PARKED, plan.message
-        entry.waits_for = mapping_key(entry.command.scope, plan.ref)
-        self._parked.setdefault(entry.waits_for, []).append(entry)
+        entry.reason = plan.message
+        self._timers.set(entry, entry.taken + self.shared.parking)
+        self.order.park(entry, mapping_key(entry.command.scope, plan.ref))
         self._store(entry, tick)
-        self._go_on(entry)
 
-    def _go_on(self, entry: Entry) -> None:
-        """`entry` is not open to a call: what of its party may go on now?"""
-        party = entry.command.party
-        if self._passing.get(party) is entry:
-            del self._passing[party]
-        head = self.parties.head(party)
-        if head is None or party in self._passing:
-            return
-        if head.state is LedgerState.PARKED and self.shared.mappings.has(head.waits_for):
-            self.release(head.waits_for)
-        elif head.state is LedgerState.PARKED:
-            self._let_pass(party, itertools.islice(self.parties.queue(party), 1, None))
-        elif head.state is LedgerState.QUEUED:
-            self.parties.make_ready(head)
-
-    def _let_pass(self, party: str, candidates: Iterable[Entry]) -> None:
-        """Let a queued command pass a parked head when it makes what the head waits for: else neither ends."""
-        head = self.parties.head(party)
-        if head is None or head.state is not LedgerState.PARKED or party in self._passing:
-            return
-        for entry in candidates:
-            if entry.state is LedgerState.QUEUED and self._makes(entry.command, head.waits_for):
-                self._passing[party] = entry
-                self.parties.make_ready(entry)
-                return
-
-    def _makes(self, command: Command, key: str) -> bool:
-        """Whether carrying out `command` gives the object of a mapping key its counterpart."""
+    def _makes(self, command: Command) -> str:
+        """The mapping key whose object carrying out `command` would give its counterpart, "" for none."""
         plan = self._try_plan(command)
-        return (
-            isinstance(plan, base.Call) and plan.source is not None and mapping_key(command.scope, plan.source) == key
-        )
+        if isinstance(plan, base.Call) and plan.source is not None:
+            return mapping_key(command.scope, plan.source)
+        return ""
 
     def _try_plan(self, command: Command) -> base.Plan | None:
         try:
@@ -357,7 +363,7 @@ class Owner:
         """Go on with `entry` from where its predecessor's owner was."""
         match entry.state:
             case LedgerState.QUEUED:
-                self._go_on(entry)
+                self.order.go_on(entry)
             case LedgerState.INTENT:
                 action = self.app.actions.get(entry.command.action)
                 if action is None or action.repeat == "read":
@@ -365,31 +371,47 @@ class Owner:
                     self.parties.make_ready(entry)
                 else:
                     entry.state, entry.doubted = LedgerState.DOUBT, True
-                    entry.due = now + self.state.quiet_period
-                    heapq.heappush(self._timers, (entry.due, next(self._sequence), entry))
+                    self._timers.set(entry, now + self.state.quiet_period)
             case LedgerState.WAITING | LedgerState.DOUBT:
-                heapq.heappush(self._timers, (entry.due, next(self._sequence), entry))
+                self._timers.set(entry, entry.due)
             case LedgerState.PARKED:
-                self._parked.setdefault(entry.waits_for, []).append(entry)
-                self._go_on(entry)
+                self._timers.set(entry, entry.taken + self.shared.parking)
+                self.order.park(entry, entry.waits_for)
+            case LedgerState.ASIDE:
+                pass
 
-    def _run_timers(self, now: float) -> None:
-        while self._timers and self._timers[0][0] <= now:
-            due, _, entry = heapq.heappop(self._timers)
-            if not entry.ended and entry.due == due and entry.state in (LedgerState.WAITING, LedgerState.DOUBT):
+    def _run_timers(self, tick: Tick) -> None:
+        for entry in self._timers.due(tick.now):
+            if entry.state in (LedgerState.WAITING, LedgerState.DOUBT):
                 entry.state = LedgerState.QUEUED
                 self.parties.make_ready(entry)
+            elif entry.state is LedgerState.PARKED and self.state.running:
+                message = f"given up after {timedelta(seconds=round(tick.now - entry.taken))}: {entry.reason}"
+                self._refuse(entry, "waited", "deadline", message, tick)
+            elif entry.state is LedgerState.PARKED:
+                self._timers.set(entry, tick.now + A_MINUTE)
 
     def _refuse(self, entry: Entry, kind: str, code: str, message: str, tick: Tick) -> None:
-        self._finish(entry, records.refused(kind, code, message), tick)
+        """For good, or until a person has settled what its party would meet again."""
+        ending = records.refused(kind, code, message)
+        action = self.app.actions.get(entry.command.action)
+        if kind in FOR_A_PERSON and action is not None and action.repeat != "read":
+            write_ending(entry, ending, tick, self.index, self.shared)
+            entry.cause, entry.reason = ending.cause, message
+            self.order.set_aside(entry)
+            self._store(entry, tick)
+        else:
+            self._finish(entry, ending, tick)
 
     def _finish(self, entry: Entry, ending: Ending, tick: Tick) -> None:
         """Write the one result, and all that follows from it, into the tick."""
         write_ending(entry, ending, tick, self.index, self.shared, app=self.app)
-        entry.ended = True
-        self._known.discard(entry.command.id)
-        self.parties.remove(entry)
-        self._go_on(entry)
+        self.forget(entry)
+
+    def forget(self, entry: Entry) -> None:
+        """It has ended; the next of its party goes on."""
+        self._known.pop(entry.command.id, None)
+        self.order.remove(entry)
 
     def _store(self, entry: Entry, tick: Tick) -> None:
         store(entry, tick, self.index, self.shared)

@@ -136,7 +136,7 @@ class Partition:
         elif owner.app.name != command.app:
             ending = records.refused("unknown", "connection", missing(command.connection, command.app))
             write_ending(entry, ending, tick, self.index, self._shared)
-        elif owner.wants() or (self._crowded and len(owner.parties) < OPEN_COMMANDS):
+        elif owner.wants(entry.lane) or (self._crowded and len(owner.parties) < OPEN_COMMANDS):
             owner.add(entry)
         else:
             return False

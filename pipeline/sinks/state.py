@@ -12,6 +12,7 @@ from pipeline.control.secrets import SecretBox, secret_name
 from pipeline.control.snapshot import credentials_hash
 from pipeline.errors import ConfigurationError
 from pipeline.schemas.records import Connection, ConnectionState
+from pipeline.sinks.breaker import Breaker
 from pipeline.sinks.limiter import Limiter
 from pipeline.sinks.tokens import Tokens
 
@@ -35,6 +36,7 @@ class OwnerState:
         self._checked_at = 0.0
         self._recheck_at = 0.0
         self.limiter = Limiter(app.quota(connection.settings))
+        self.breaker = Breaker()
         self.tokens = Tokens(now, self._touch)
         self.credentials = credentials_hash(connection)
         self.configure(connection)
@@ -72,6 +74,9 @@ class OwnerState:
         )
         if state.blocked_until:
             self.limiter.block(state.blocked_until.timestamp())
+        if state.in_flight:
+            self.limiter.in_flight_limit = min(state.in_flight, self.limiter.quota.in_flight)
+        self.breaker.restore(state.failures, state.breaker_until.timestamp() if state.breaker_until else 0.0)
         self.limiter.zone = _zone(state.profile)
         self.tokens = Tokens(self.now, self._touch, refreshes=state.refreshes)
         if state.credentials != self.credentials:
@@ -104,6 +109,9 @@ class OwnerState:
             profile=dict(self.profile or {}),
             checked=utc(self._checked_at) if self._checked_at else None,
             stopped=self.stopped,
+            in_flight=self.limiter.learnt_in_flight,
+            failures=self.breaker.failures,
+            breaker_until=utc(self.breaker.until) if self.breaker.until else None,
             credentials=self.credentials,
         )
 

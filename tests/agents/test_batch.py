@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from confluent_kafka import Message
 
-from pipeline.agents.batch import MAX_VALUE_BYTES, DecideBatch
+from pipeline.agents.batch import MAX_RECORD_BYTES, DecideBatch
 from pipeline.agents.dedupe import Dedupe
 from pipeline.agents.outgoing import ANY_PARTITION, Outgoing
 from pipeline.apps.registry import load_apps
@@ -178,7 +178,7 @@ def test_a_bug_in_one_event_fails_that_event_alone(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_event_whose_command_fits_into_no_record_fails_alone() -> None:
-    data = {"id": "account-1", "name": "x" * (MAX_VALUE_BYTES - 400), "status": "ACTIVE", "invoiceCurrency": "USD"}
+    data = {"id": "account-1", "name": "x" * (MAX_RECORD_BYTES - 400), "status": "ACTIVE", "invoiceCurrency": "USD"}
 
     decisions, commands, letters = sort(list(decider(LINK).evaluate([message(account(1, data=data))])))
 

@@ -142,7 +142,7 @@ def test_a_replay_of_everything_makes_no_writing_call_and_has_one_result_a_comma
     assert machine.twins.objects() == objects
     commands = [each for each in machine.record.commands if each.run.replay == replayed["replay"]]
     results = [each for each in machine.record.results if each.replay == replayed["replay"]]
-    assert {each.lane for each in commands} == {Lane.BULK}
+    assert {each.lane for each in commands} == {Lane.REPLAY}
     assert not counted(each.command for each in results)
     assert {each.command for each in results} == {each.id for each in commands}
     assert {each.status for each in results} == {Status.UNCHANGED}

@@ -35,7 +35,7 @@ def test_a_run_goes_through_all_actions_in_order_with_the_outputs_of_earlier_one
     contact = begun(rules, event={"replay": "r1"})
     booking = only(advance(ended(contact, contact_id="77"), rules, NOW))
     assert booking.input == {"contact_id": "77", "amount": "12.50", "memo": "Order o1 of ann", "send": False}
-    assert (booking.step, booking.index, booking.last, booking.lane) == ("booking", 1, False, Lane.BULK)
+    assert (booking.step, booking.index, booking.last, booking.lane) == ("booking", 1, False, Lane.REPLAY)
     assert booking.run.outputs == {"contact": {"contact_id": "77"}}
     label = only(advance(ended(booking, id="b9"), rules, NOW))
     assert label.input == {"id": "o1", "value": "b9", "namespace": "BookId"}

@@ -55,7 +55,7 @@ def test_a_replay_goes_to_the_bulk_lane_with_ids_of_its_own() -> None:
     (live,) = decide(order(), rules, NOW).commands
     replayed = decide(order(event={"replay": "r1"}), rules, NOW)
     (bulk,) = replayed.commands
-    assert (live.lane, bulk.lane) == (Lane.LIVE, Lane.BULK)
+    assert (live.lane, bulk.lane) == (Lane.LIVE, Lane.REPLAY)
     assert live.id != bulk.id
     assert (bulk.run.replay, replayed.decision.replay) == ("r1", "r1")
 

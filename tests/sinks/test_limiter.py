@@ -112,7 +112,7 @@ def test_the_day_ends_at_midnight_of_the_organisation() -> None:
 def test_bulk_commands_leave_a_reserve_of_the_day_to_live_ones() -> None:
     limiter = minute(1000, day=100)
     limiter.reserve(NOON, 90)
-    assert limiter.wait(NOON, 1, Lane.BULK) > 0
+    assert limiter.wait(NOON, 1, Lane.REPLAY) > 0
     assert limiter.wait(NOON, 1, Lane.LIVE) == 0
 
 

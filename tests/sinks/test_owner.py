@@ -154,23 +154,33 @@ def test_a_blocked_connection_starts_nothing_before_its_time() -> None:
     assert sorted(started(advance(each, 61))) == ["a", "y"]
 
 
-def test_one_call_too_many_in_flight_lowers_the_calls_in_flight_until_one_succeeds() -> None:
+def test_one_call_too_many_in_flight_lowers_the_calls_in_flight_until_a_hundred_were_answered() -> None:
     each = owner()
     each.add(Entry(command("a"), "t", 0, T0))
     answer(each, advance(each).starts[0], None, Wait("1070", delay=timedelta(seconds=1), scope="call"))
     assert each.state.limiter.in_flight_limit == 4
     ok(each, advance(each, 2).starts[0], at=2)
+    assert each.state.record().in_flight == 4
+    for number in range(100):
+        each.add(Entry(command(str(number), party=str(number)), "t", 1 + number, T0))
+    tick = advance(each, 3)
+    while tick.starts:
+        for start in tick.starts:
+            assert start.entry is not None
+            each.settle(Outcome(start, applied(ref(start.entry.command.party), start.entry.command.id), None, 1), tick)
+        tick = advance(each, 3)
     assert each.state.limiter.in_flight_limit == 5
+    assert each.state.record().in_flight == 0
 
 
 def test_a_refusal_ends_in_a_result_and_a_dead_letter_with_the_cause_and_the_next_of_the_party_goes_on() -> None:
     each = owner()
     each.add(Entry(command("a"), "t", 0, T0))
     each.add(Entry(command("b", value="w"), "t", 1, T0))
-    tick = answer(each, advance(each).starts[0], None, Refused("name exists", code="3062", cause="conflict"))
+    tick = answer(each, advance(each).starts[0], None, Refused("too long", code="15", cause="invalid"))
     (result,) = results(tick)
     assert result.cause is not None
-    assert (result.status, result.cause.code) == (Status.REFUSED, "3062")
+    assert (result.status, result.cause.code) == (Status.REFUSED, "15")
     assert [out.topic for out in tick.outs].count(TOPICS.dead_letters) == 1
     assert started(tick) == ["b"]
 
@@ -256,8 +266,8 @@ def test_a_parked_command_that_is_restored_goes_on_when_its_mapping_came_meanwhi
 
 def test_live_commands_start_before_bulk_ones_and_lift_a_bulk_head_of_their_own_party() -> None:
     each = owner(Quota(windows=((1, 60.0),), day=None, in_flight=5))
-    each.add(Entry(command("bulk-1", party="a", lane=Lane.BULK), "t.bulk", 0, T0))
-    each.add(Entry(command("bulk-2", party="b", lane=Lane.BULK), "t.bulk", 1, T0))
+    each.add(Entry(command("bulk-1", party="a", lane=Lane.REPLAY), "t.bulk", 0, T0))
+    each.add(Entry(command("bulk-2", party="b", lane=Lane.REPLAY), "t.bulk", 1, T0))
     each.add(Entry(command("live-b", party="b", value="w"), "t", 0, T0))
     each.add(Entry(command("live-c", party="c"), "t", 1, T0))
     order = []
