@@ -60,7 +60,8 @@ class Organization(_Config, frozen=True, kw_only=True):
     """A Zoho Books organisation and those of its habits that Zoho leaves open, at the harsher value each.
 
     `put_replaces_contact`: a PUT clears what it leaves out. `upsert_fills_key`: an upsert that creates also fills the
-    key field from the header. `list_lag_seconds`: a list does not show what is younger.
+    key field from the header. `list_lag_seconds`: a list does not show what is younger. `loose_filters`: a filter on
+    a text matches any part of it. `ignored_filters`: these are ignored without a word, as unknown ones are.
     """
 
     id: str
@@ -76,6 +77,8 @@ class Organization(_Config, frozen=True, kw_only=True):
     put_replaces_contact: bool = True
     upsert_fills_key: bool = False
     list_lag_seconds: float = 0.0
+    loose_filters: bool = False
+    ignored_filters: list[str] = []
 
     def __post_init__(self) -> None:
         if self.currency_code not in {currency.code for currency in self.currencies}:

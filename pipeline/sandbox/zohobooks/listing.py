@@ -42,7 +42,8 @@ class Listing:
     def reply(self, books: Books, module: Module, request: Request, view: Callable[[Json], Json]) -> Reply:
         """One page; `view` gives a record as it is to be shown now."""
         rows = [view(record) for record in _visible(books, module, request.now)]
-        for test in self._tests(request.query):
+        query = {name: value for name, value in request.query.items() if name not in books.config.ignored_filters}
+        for test in self._tests(query, loose=books.config.loose_filters):
             rows = [row for row in rows if test(row)]
         sort_column = request.query.get("sort_column", "")
         if sort_column in self.sorts:
@@ -66,9 +67,10 @@ class Listing:
         row.update((item["api_name"], item["value"]) for item in record["custom_fields"])
         return row
 
-    def _tests(self, query: Mapping[str, str]) -> Iterable[Callable[[Json], bool]]:
+    def _tests(self, query: Mapping[str, str], *, loose: bool) -> Iterable[Callable[[Json], bool]]:
         for name in self.texts:
-            for suffix, check in _TEXT_TESTS.items():
+            for suffix, exact in _TEXT_TESTS.items():
+                check = _TEXT_TESTS["_contains"] if loose else exact
                 if (given := query.get(name + suffix)) is not None:
                     yield _text_test(name, given.casefold(), check)
         for name in self.exact:
@@ -115,7 +117,7 @@ def _visible(books: Books, module: Module, now: float) -> Iterable[Json]:
     lag = books.config.list_lag_seconds
     if not lag:
         return list(module)
-    return [record for record in module if _instant(record["created_time"]).timestamp() <= now - lag]
+    return [record for id_, record in module.records.items() if module.born[id_] <= now - lag]
 
 
 def _instant(text: str) -> datetime:

@@ -27,13 +27,18 @@ MODULES = {
 
 
 class Module:
-    """The records of one kind, by id in order of creation; one index on a natural key (name or number)."""
+    """The records of one kind, by id in order of creation; one index on a natural key (name or number).
 
-    def __init__(self, name: str, id_field: str, index_on: str) -> None:
+    `born` holds when each was made, in POSIX seconds: the records' own times are whole seconds.
+    """
+
+    def __init__(self, name: str, id_field: str, index_on: str, clock: Clock) -> None:
         self.name = name
         self.id_field = id_field
         self.fields = Fields(MODULES[name])
         self.records: dict[str, Json] = {}
+        self.born: dict[str, float] = {}
+        self._clock = clock
         self._index_on = index_on
         self._index: dict[str, list[str]] = {}
 
@@ -63,9 +68,11 @@ class Module:
         self.fields.index(id_, before["custom_fields"] if before else [], record["custom_fields"])
         self._index.setdefault(record[self._index_on].casefold(), []).append(id_)
         self.records[id_] = record
+        self.born.setdefault(id_, self._clock.now())
 
     def delete(self, id_: str) -> None:
         record = self.records.pop(id_)
+        self.born.pop(id_)
         self._index[record[self._index_on].casefold()].remove(id_)
         self.fields.index(id_, record["custom_fields"], [])
 
@@ -78,11 +85,11 @@ class Books:
         self.ids = ids
         self.zone = ZoneInfo(config.time_zone)
         self.limits = Limits(config.limits, self.zone)
-        self.contacts = Module("contacts", "contact_id", "contact_name")
-        self.invoices = Module("invoices", "invoice_id", "invoice_number")
-        self.customerpayments = Module("customerpayments", "payment_id", "payment_number")
-        self.creditnotes = Module("creditnotes", "creditnote_id", "creditnote_number")
-        self.items = Module("items", "item_id", "name")
+        self.contacts = Module("contacts", "contact_id", "contact_name", clock)
+        self.invoices = Module("invoices", "invoice_id", "invoice_number", clock)
+        self.customerpayments = Module("customerpayments", "payment_id", "payment_number", clock)
+        self.creditnotes = Module("creditnotes", "creditnote_id", "creditnote_number", clock)
+        self.items = Module("items", "item_id", "name", clock)
         self.currencies = {
             currency.code: {
                 "currency_id": ids(),

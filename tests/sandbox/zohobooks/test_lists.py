@@ -56,6 +56,37 @@ def test_a_list_may_lag_behind_writes(zoho: Zoho) -> None:
     assert len(zoho.call("GET", "contacts").json()["contacts"]) == 1
 
 
+def test_lists_may_lag_by_less_than_a_second_and_single_reads_do_not(zoho: Zoho) -> None:
+    zoho.books.config = msgspec.structs.replace(zoho.books.config, list_lag_seconds=0.3)
+    id_ = zoho.contact()
+    assert zoho.call("GET", f"contacts/{id_}").status_code == 200
+    zoho.served.clock.advance(0.25)
+    assert zoho.call("GET", "contacts").json()["contacts"] == []
+    zoho.served.clock.advance(0.1)
+    assert len(zoho.call("GET", "contacts").json()["contacts"]) == 1
+
+
+def test_an_organisation_may_match_filters_loosely_or_not_at_all(zoho: Zoho) -> None:
+    for name in ("Acme", "Acme Pumps", "Borealis"):
+        zoho.contact(name)
+    listed = zoho.call("GET", "contacts", contact_name="acme").json()["contacts"]
+    assert len(listed) == 1
+    zoho.books.config = msgspec.structs.replace(zoho.books.config, loose_filters=True)
+    listed = zoho.call("GET", "contacts", contact_name="acme").json()["contacts"]
+    assert [row["contact_name"] for row in listed] == ["Acme", "Acme Pumps"]
+    zoho.books.config = msgspec.structs.replace(zoho.books.config, ignored_filters=["contact_name"])
+    assert len(zoho.call("GET", "contacts", contact_name="acme").json()["contacts"]) == 3
+
+
+def test_an_organisation_without_our_fields_knows_no_such_key(zoho: Zoho) -> None:
+    zoho.served.call(lambda: zoho.books.contacts.fields.remove("cf_togai_account_id"))
+    answer = zoho.upsert("contacts", "cf_togai_account_id", "acme", {"contact_name": "Acme"})
+    assert answer.status_code == 400
+    body = {"contact_name": "Acme", "custom_fields": [{"api_name": "cf_togai_account_id", "value": "acme"}]}
+    assert zoho.call("POST", "contacts", body).status_code == 400
+    assert len(zoho.books.contacts) == 0
+
+
 def test_organisations_are_listed_without_an_organisation_id(zoho: Zoho) -> None:
     rows = zoho.http.get("/books/v3/organizations").json()["organizations"]
     assert [(row["organization_id"], row["time_zone"]) for row in rows] == [(ORGANIZATION, "Asia/Kolkata")]

@@ -246,7 +246,7 @@ def _flat(contact: Json) -> Json:
 
 
 def _shown(contact: Json) -> Json:
-    return {"contact_name": contact["contact_name"], "currency_code": contact["currency_code"]}
+    return {name: contact[name] for name in ("contact_name", "currency_code", "notes")}
 
 
 def _reply(status: int, message: str, contact: Json) -> Reply:

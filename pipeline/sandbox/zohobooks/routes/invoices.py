@@ -233,7 +233,8 @@ def _ours(request: Request) -> bool:
 
 
 def _shown(invoice: Json) -> Json:
-    return {name: invoice[name] for name in ("invoice_number", "customer_id", "currency_code", "total")}
+    shown = ("invoice_number", "reference_number", "customer_id", "currency_code", "total")
+    return {name: invoice[name] for name in shown}
 
 
 def _reply(books: Books, status: int, message: str, invoice: Json) -> Reply:
