@@ -14,6 +14,7 @@ import structlog
 from confluent_kafka import Message
 
 from pipeline.agents.dedupe import Dedupe, had_effect, identity
+from pipeline.agents.evaluate import Held
 from pipeline.agents.incidents import FAILED, Stage, cause_of, dead_letter
 from pipeline.agents.outgoing import ANY_PARTITION, Headers, Outgoing
 from pipeline.apps.base import App
@@ -25,13 +26,14 @@ from pipeline.flows.rules import RuleSet
 from pipeline.kafka.messages import headers_of
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import Event
+from pipeline.schemas.letters import encode_letter
 from pipeline.schemas.records import Cause, Command, Decision, Step, Verdict
 from pipeline.schemas.topics import Topics
 
 log = structlog.get_logger(__name__)
 
-MAX_VALUE_BYTES = 1_000_000
-"""Of a decision or command: brokers take a record batch of 1 MiB by default (``max.message.bytes``)."""
+MAX_RECORD_BYTES = 1_000_000
+"""Of a decision or command with key and header: brokers take a batch of 1 MiB by default (``max.message.bytes``)."""
 
 
 class TooLarge(PipelineError):
@@ -75,20 +77,26 @@ class DecideBatch:
 
     def evaluate(self, messages: Sequence[Message]) -> Iterator[Outgoing]:
         rules, now = self._rules(), utc(self._clock.now())
+        held = Held()
         for message in messages:
+            if held and held.holds(message):
+                continue
             try:
                 if message.topic() == self._steps:
                     outgoing = self._step(message, rules, now)
                 else:
                     outgoing = self._event(message, rules, now)
-            except Retry:
-                raise
+            except Retry as reason:
+                held.add(message, reason)
+                continue
             except Undecodable as fault:
                 outgoing = [self._letter(message, cause_of(fault), Stage.DECODE, now)]
             except Exception as fault:
                 log.exception("a record was given up", topic=message.topic(), offset=message.offset())
                 outgoing = [self._letter(message, cause_of(fault), Stage.DECIDE, now)]
             yield from outgoing
+        if held:
+            raise held
 
     # --- events ---------------------------------------------------------------------------------------------------
 
@@ -119,7 +127,7 @@ class DecideBatch:
         decision = decided.decision
         self.counts[decision.verdict.value] += 1
         key = f"{decision.connection}/{decision.party}".encode()
-        said = Outgoing(self._decisions, self._encode(decision), key, partition)
+        said = Outgoing(self._decisions, self._encode(decision, key), key, partition)
         return [said, *(self._command(command) for command in decided.commands)]
 
     # --- runs that go on ------------------------------------------------------------------------------------------
@@ -141,18 +149,21 @@ class DecideBatch:
         traceparent = command.run.traceparent
         headers: Headers | None = [("traceparent", traceparent)] if traceparent else None
         topic = (self._live if command.lane.urgent else self._bulk)[command.app]
-        return Outgoing(topic, self._encode(command), command.connection.encode(), ANY_PARTITION, headers)
+        key = command.connection.encode()
+        return Outgoing(topic, self._encode(command, key, traceparent), key, ANY_PARTITION, headers)
 
-    def _encode(self, record: Decision | Command) -> bytes:
+    def _encode(self, record: Decision | Command, key: bytes, header: str = "") -> bytes:
         value = self._codec.encode(record)
-        if len(value) > MAX_VALUE_BYTES:
-            raise TooLarge(f"a {type(record).__name__.lower()} of {len(value)} bytes: at most {MAX_VALUE_BYTES}")
+        size = len(value) + len(key) + len(header)
+        if size > MAX_RECORD_BYTES:
+            raise TooLarge(f"a {type(record).__name__.lower()} of {size} bytes: at most {MAX_RECORD_BYTES}")
         return value
 
     def _letter(self, message: Message, cause: Cause, stage: str, now: datetime) -> Outgoing:
         self.counts["dead letter"] += 1
         letter = dead_letter(message, cause, stage=stage, seen=now)
-        return Outgoing(self._dead_letters, self._codec.encode(letter), letter.key, letter.partition)
+        key, value = encode_letter(letter, self._codec)
+        return Outgoing(self._dead_letters, value, key, letter.partition)
 
 
 def _verdict(event: Event, verdict: Verdict, now: datetime, message: str = "") -> Decision:

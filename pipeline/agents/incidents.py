@@ -11,7 +11,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
 from pipeline.clock import utc
 from pipeline.errors import PipelineError, Undecodable
-from pipeline.kafka.messages import headers_of
+from pipeline.kafka.messages import readable_headers_of
 from pipeline.schemas.records import Cause, DeadLetter
 
 INTERNAL = "internal"
@@ -46,7 +46,7 @@ def dead_letter(message: Message, cause: Cause, *, stage: str, seen: datetime) -
         timestamp=None if when[0] == TIMESTAMP_NOT_AVAILABLE else utc(when[1] / 1000),
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        headers=headers_of(message),
+        headers=readable_headers_of(message),
         cause=cause,
         stage=stage,
         seen=seen,

@@ -6,21 +6,22 @@ import uuid
 from collections.abc import Iterable
 from functools import partial
 
+import structlog
 from confluent_kafka import Producer
 
+from pipeline.agents.evaluate import Held
 from pipeline.agents.outgoing import Record
-from pipeline.errors import Retry
 from pipeline.failpoints import fail_point
 from pipeline.kafka.batch import Batch
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import ProducerUnusable, StaleBatch, TransactionAborted
 from pipeline.kafka.transactions import transact
+from pipeline.schemas.topics import LARGE_RECORD
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""What our client sends at most: a dead letter holds a record of 1 MiB in base64, and more."""
-
-COMES_AGAIN = (StaleBatch, TransactionAborted, ProducerUnusable, Retry)
+COMES_AGAIN = (StaleBatch, TransactionAborted, ProducerUnusable)
 """The batch was not committed by us, for reasons outside of it: its records are read again, here or by their owner."""
+
+log = structlog.get_logger(__name__)
 
 
 class Transactions:
@@ -49,7 +50,7 @@ class Transactions:
         try:
             transact(
                 self._ready(),
-                partial(_produce, records),
+                partial(_produce, batch, records),
                 batch.offsets,
                 batch.group_metadata,
                 before_commit=before_commit,
@@ -65,12 +66,22 @@ class Transactions:
     def _ready(self) -> Producer:
         if self._producer is None:
             self._producer = self._access.transactional_producer(
-                self.transactional_id, overrides={"message.max.bytes": MAX_MESSAGE_BYTES}
+                self.transactional_id, overrides={"message.max.bytes": LARGE_RECORD}
             )
         return self._producer
 
 
-def _produce(records: Iterable[Record], producer: Producer) -> None:
+def _produce(batch: Batch, records: Iterable[Record], producer: Producer) -> None:
+    try:
+        _produce_all(records, producer)
+    except Held as held:
+        places = [f"{topic}[{partition}]@{offset}" for (topic, partition), offset in held.first.items()]
+        log.warning("records wait, and what is behind them on their partitions", first=places, reason=held.reason)
+        batch.hold(held.first)
+    fail_point("agents.batch.evaluated")
+
+
+def _produce_all(records: Iterable[Record], producer: Producer) -> None:
     produce = producer.produce
     for topic, value, key, partition, headers in records:
         while True:
@@ -82,4 +93,3 @@ def _produce(records: Iterable[Record], producer: Producer) -> None:
                 break
             except BufferError:
                 producer.poll(0.05)
-    fail_point("agents.batch.evaluated")

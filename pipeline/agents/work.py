@@ -64,7 +64,7 @@ class Work:
             self._evaluator.let_go(self._doubtful)
             self._evaluator.take_over(self._doubtful)
             self._doubtful = set()
-        self._transactions.carry_out(batch, self._evaluator.evaluate(batch.messages))
+        self._transactions.carry_out(batch, self._evaluator.evaluate(batch.readable()))
         fail_point("agents.batch.committed")
 
     def _fail(self, batch: Batch, reason: Exception) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Any
 
@@ -56,12 +56,30 @@ class Batch:
         """Its work is to be dropped: a partition is lost, or a batch before it failed. Its records come again."""
         return self._state is _State.STALE
 
+    def readable(self) -> list[Message]:
+        """The messages to be worked on: all but those of places that are held since they were read."""
+        held = self._in_work._apply_holds(self)
+        if not held:
+            return self.messages
+        return [message for message in self.messages if (message.topic(), message.partition()) not in held]
+
+    def hold(self, first: Mapping[Place, int]) -> None:
+        """What is at these offsets and behind them is not done: it is not committed, and comes again after a while.
+
+        To be called before the offsets are sent. Everything else goes on meanwhile.
+        """
+        self._in_work._hold(self, first)
+
     def await_turn(self, timeout: float = 30) -> None:
         """Returns when all batches before it have committed; call it right before the commit.
 
         Raises `StaleBatch` when that will not happen.
         """
         self._in_work._await_turn(self, timeout)
+
+    def _stay(self, first: Mapping[Place, int]) -> None:
+        for position in self.offsets:
+            position.offset = first.get((position.topic, position.partition), position.offset)
 
     def done(self) -> None:
         """Its transaction has committed."""
@@ -80,6 +98,7 @@ class InWork:
         self._open: deque[Batch] = deque()
         self._rewind = False
         self._failures_in_a_row = 0
+        self._holds: dict[Place, int] = {}
 
     def add(self, batch: Batch) -> bool:
         """Counts it as handed out; False if it must not be: its records were fetched before a rewind that is due.
@@ -110,6 +129,27 @@ class InWork:
     def rewound(self) -> None:
         with self._changed:
             self._rewind = False
+            self._holds.clear()
+
+    @property
+    def holds(self) -> dict[Place, int]:
+        """The places where reading has to go back to an offset that could not be done."""
+        with self._changed:
+            return dict(self._holds)
+
+    def lift(self, place: Place) -> bool:
+        """Ends a hold right before reading goes back; False while a batch is out that read beyond it."""
+        with self._changed:
+            if any(place in batch.places for batch in self._open):
+                return False
+            self._holds.pop(place, None)
+            return True
+
+    def release(self, places: Collection[Place]) -> None:
+        """They are another worker's: what is held there is its business."""
+        with self._changed:
+            for place in places:
+                self._holds.pop(place, None)
 
     def wait_until(self, room: int, timeout: float) -> bool:
         """Whether fewer than `room` batches are out, or a rewind is needed, within `timeout` seconds."""
@@ -144,6 +184,19 @@ class InWork:
             for batch in [batch for batch in self._open if batch.stale]:
                 self._open.remove(batch)
             self._changed.notify_all()
+
+    def _apply_holds(self, batch: Batch) -> Collection[Place]:
+        """The places of `batch` that are held; its offsets stay with what is held there."""
+        with self._changed:
+            held = {place: offset for place, offset in self._holds.items() if place in batch.places}
+            batch._stay(held)
+        return held
+
+    def _hold(self, batch: Batch, first: Mapping[Place, int]) -> None:
+        with self._changed:
+            batch._stay(first)
+            if batch._state is _State.OPEN:
+                self._holds |= first
 
     def _await_turn(self, batch: Batch, timeout: float) -> None:
         def decided() -> bool:

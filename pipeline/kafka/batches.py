@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -35,6 +36,8 @@ _IDLE_SECONDS = 0.1
 _LINGER_SECONDS = 0.005
 _COMMITTED_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 2.0
+_HELD_SECONDS = 1.0
+"""Until records that could not be done are read again."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +47,8 @@ class BatchConsumer:
 
     At most `in_flight` batches are out at a time: one in work and one ready for it. A worker commits a batch in one
     transaction (`transactions.transact` with `before_commit=batch.await_turn`), then calls `done`, or `failed`: the
-    consumer then goes back to the committed offsets and the records come again.
+    consumer then goes back to the committed offsets and the records come again. It works on `batch.readable()`, and may
+    `hold` places where something cannot be done yet: they alone are read again, after a while.
 
     The callbacks run on the consumer's thread: `on_assign` before the first record of a partition (restore state
     there), `on_revoke` after the batches with its records have ended (or `drain_limit` seconds), `on_lost` at once.
@@ -78,6 +82,8 @@ class BatchConsumer:
         self._in_work = InWork()
         self._owned: set[Place] = set()
         self._taken_away: set[Place] = set()
+        self._paused: dict[Place, float] = {}
+        """Places that are held, and until when."""
         self._number = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"batches-{group_id}", daemon=True)
@@ -125,6 +131,7 @@ class BatchConsumer:
     def _step(self, consumer: Consumer) -> None:
         if self._in_work.rewind_needed:
             self._rewind(consumer)
+        self._heed_holds(consumer)
         if not self._in_work.wait_until(self._in_flight, _IDLE_SECONDS) or self._in_work.rewind_needed:
             return
         messages = self._take(consumer)
@@ -165,6 +172,22 @@ class BatchConsumer:
         if self._in_work.add(batch):
             self._deliver(batch)
 
+    def _heed_holds(self, consumer: Consumer) -> None:
+        """Held places pause, then reading goes back to where they are held."""
+        for (topic, number), offset in self._in_work.holds.items():
+            until = self._paused.get((topic, number))
+            try:
+                if until is None:
+                    self._paused[topic, number] = time.monotonic() + _HELD_SECONDS
+                    consumer.pause([TopicPartition(topic, number)])
+                elif time.monotonic() >= until and self._in_work.lift((topic, number)):
+                    del self._paused[topic, number]
+                    consumer.resume([TopicPartition(topic, number)])
+                    consumer.seek(TopicPartition(topic, number, offset))
+            except KafkaException:
+                # Wherever reading stands now, the committed offsets are right.
+                self._in_work.request_rewind()
+
     def _rewind(self, consumer: Consumer) -> None:
         """Waits for the stale batches to be given up, then reads on from the committed offsets."""
         if not self._in_work.drain(None, self._drain_limit):
@@ -182,7 +205,11 @@ class BatchConsumer:
         owned = [TopicPartition(topic, number) for topic, number in sorted(self._owned)]
         if not owned:
             return True
+        paused = [place for place in owned if (place.topic, place.partition) in self._paused]
         try:
+            if paused:
+                consumer.resume(paused)
+            self._paused.clear()
             for place in consumer.committed(owned, _COMMITTED_SECONDS):
                 if place.error is not None:
                     return False
@@ -218,6 +245,9 @@ class BatchConsumer:
     def _let_go(self, places: set[Place]) -> None:
         self._owned -= places
         self._taken_away |= places
+        self._in_work.release(places)
+        for place in places:
+            self._paused.pop(place, None)
 
     def _heed(self, error: KafkaError | None) -> None:
         if error is None or error.code() == KafkaError._PARTITION_EOF:

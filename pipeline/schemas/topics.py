@@ -18,6 +18,9 @@ STATE = "connection.state"
 CONTROL = "control"
 DEAD_LETTERS = "sync.dead-letters"
 
+LARGE_RECORD = 8 * 1024 * 1024
+"""Bytes (`max.message.bytes`) of a dead letter, which holds a whole record, in base64 where values are JSON."""
+
 _COMPACTED = {
     "cleanup.policy": "compact",
     "segment.bytes": str(16 * 1024 * 1024),
@@ -113,5 +116,4 @@ class Topics:
         yield TopicSpec(self.mappings, self.partitions, _COMPACTED)
         yield TopicSpec(self.state, self.partitions, {**_COMPACTED, "segment.bytes": str(4 * 1024 * 1024)})
         yield TopicSpec(self.control, 1, _COMPACTED)
-        # A dead letter holds a whole record, in base64 where values are JSON.
-        yield TopicSpec(self.dead_letters, self.partitions, {**public, "max.message.bytes": str(4 * 1024 * 1024)})
+        yield TopicSpec(self.dead_letters, self.partitions, {**public, "max.message.bytes": str(LARGE_RECORD)})

@@ -11,6 +11,7 @@ from confluent_kafka import Message
 
 from pipeline.agents.batch import MAX_RECORD_BYTES, DecideBatch
 from pipeline.agents.dedupe import Dedupe
+from pipeline.agents.evaluate import Held
 from pipeline.agents.outgoing import ANY_PARTITION, Outgoing
 from pipeline.apps.registry import load_apps
 from pipeline.clock import SystemClock
@@ -187,16 +188,32 @@ def test_an_event_whose_command_fits_into_no_record_fails_alone() -> None:
     assert not commands
 
 
-def test_a_registry_that_is_away_holds_the_batch_up_instead_of_giving_its_events_up(
+def test_an_event_whose_schema_cannot_be_asked_for_waits_with_those_behind_it_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def away(*_: Any) -> Event:
-        raise Retry("the registry does not answer")
+    decode = CODEC.decode_event
+
+    def away(value: bytes, *parts: Any) -> Event:
+        if value[:1] == b"\0":
+            raise Retry("the registry does not answer")
+        return decode(value, *parts)
 
     monkeypatch.setattr(CODEC, "decode_event", away)
+    messages = [
+        message(account(1), partition=3, offset=6),
+        message(b"\0\0\0\0\1", partition=3, offset=7),
+        message(account(2), partition=3, offset=8),
+        message(account(3), partition=2, offset=1),
+    ]
+    outgoing = []
 
-    with pytest.raises(Retry):
-        list(decider(LINK).evaluate([message(account(1))]))
+    with pytest.raises(Held) as held:
+        outgoing.extend(decider(LINK).evaluate(messages))
+
+    assert held.value.first == {(TOPICS.events("togai"), 3): 7}
+    decisions, _, letters = sort(outgoing)
+    assert [decision.event_id for decision in decisions] == ["event-1", "event-3"]
+    assert not letters
 
 
 def step(outputs: dict[str, dict[str, Any]], **run: Any) -> Step:

@@ -115,3 +115,37 @@ def test_settling_twice_is_the_same_as_once() -> None:
 
     assert not in_work.rewind_needed
     assert in_work.wait_until(1, AT_ONCE)
+
+
+def test_what_is_held_is_not_committed_and_later_batches_leave_its_place_alone() -> None:
+    in_work = InWork()
+    first, second = hand_out(in_work, 1, 0, 1), hand_out(in_work, 2, 0, 1)
+
+    first.hold({("t", 0): 0})
+    held = second.readable()
+
+    assert [(each.partition, each.offset) for each in first.offsets] == [(0, 0), (1, 1)]
+    assert [(each.partition, each.offset) for each in second.offsets] == [(0, 0), (1, 1)]
+    assert held == []
+
+
+def test_a_hold_ends_when_no_batch_is_out_that_read_beyond_it() -> None:
+    in_work = InWork()
+    first, second = hand_out(in_work, 1), hand_out(in_work, 2)
+    first.hold({("t", 0): 0})
+    first.done()
+
+    assert not in_work.lift(("t", 0))
+    second.done()
+    assert in_work.lift(("t", 0))
+    assert in_work.holds == {}
+
+
+def test_a_batch_that_is_no_longer_ours_holds_nothing() -> None:
+    in_work = InWork()
+    batch = hand_out(in_work, 1)
+    in_work.void(None)
+
+    batch.hold({("t", 0): 0})
+
+    assert in_work.holds == {}
