@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from pipeline.flows.expressions import Clauses, Outcome
+from pipeline.flows.expressions import Clauses, Outcome, refusal
 
 Questions = tuple[Hashable, ...]
 """What each clause of a link asks: equal for clauses that say the same of every event of a kind."""
@@ -51,12 +51,9 @@ class Answers:
     def _ask(self, clauses: Clauses, roots: Mapping[str, Any], asked: Questions) -> Outcome | None:
         """Clause by clause, those left out that another link asked before."""
         known = self._clauses
-        ask = None
         for clause, question in zip(clauses.clauses, asked, strict=True):
             if question not in known:
-                ask = ask or clauses.asked(roots)
-                outcome = ask(clause)
-                known[question] = None if outcome.holds else outcome
+                known[question] = refusal(clause, roots)
             answer = known[question]
             if answer is not None:
                 return answer

@@ -36,16 +36,13 @@ _INT64 = range(-(2**63), 2**63)
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A value that a clause reads: `root` and the path below it. `number`: its schema says so."""
+    """A value that a clause reads: `root` and the path below it, together `text`. `number`: its schema says so."""
 
+    text: str
     root: str
     path: tuple[str, ...]
     get: Callable[[Any], Any]
     number: bool = False
-
-    @property
-    def text(self) -> str:
-        return ".".join((self.root, *self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Outcome:
 class Clauses:
     """Clauses that must all hold, joined into one expression: the common case is one evaluation."""
 
-    __slots__ = ("_data", "_joined", "_other", "clauses", "constant", "reads")
+    __slots__ = ("_joined", "clauses", "constant", "reads")
 
     def __init__(self, clauses: Sequence[Clause]) -> None:
         self.clauses = tuple(clauses)
@@ -86,49 +83,34 @@ class Clauses:
         self._joined = (
             _evaluation().compile(" && ".join(f"({clause.text}\n)" for clause in clauses)) if clauses else None
         )
-        self._data = tuple(read for read in self.reads if read.root == "data")
-        self._other = tuple(read for read in self.reads if read.root != "data")
         self.constant = all(read.root == "options" for read in self.reads)
         """Whether the options alone decide."""
 
     def hold(self, roots: Mapping[str, Any]) -> bool:
         """Whether all clauses hold. `roots` gives the value of each root that is read."""
-        return self._joined is None or self._joined.eval(data=self._bind(roots)).value() is True
+        return self._joined is None or self._joined.eval(data=_bound(self.reads, roots)).value() is True
 
     def explain(self, roots: Mapping[str, Any]) -> list[Outcome]:
         """Each clause by itself, in order."""
-        asked = self.asked(roots)
-        return [asked(clause) for clause in self.clauses]
+        return [refusal(clause, roots) or Outcome(clause.text, True, _read(clause, roots)) for clause in self.clauses]
 
     def first_false(self, roots: Mapping[str, Any]) -> Outcome:
         """The clause to name after `hold` said no."""
-        asked = self.asked(roots)
-        return next(outcome for clause in self.clauses if not (outcome := asked(clause)).holds)
+        refusals = (refusal(clause, roots) for clause in self.clauses)
+        return next(outcome for outcome in refusals if outcome is not None)
 
-    def asked(self, roots: Mapping[str, Any]) -> Callable[[Clause], Outcome]:
-        """Asks single clauses about `roots`, which are bound once."""
-        activation = _evaluation().Activation(self._bind(roots))
-        return lambda clause: _outcome(clause, activation, roots)
 
-    def _bind(self, roots: Mapping[str, Any]) -> dict[str, Any]:
-        data: dict[str, Any] = {}
-        bound: dict[str, Any] = {"data": data}
-        source = roots.get("data")
-        for read in self._data:
-            value = read.get(source)
-            if value is not None:
-                path = read.path
-                if len(path) == 1:
-                    data[path[0]] = _number(value) if read.number else _to_cel(value)
-                else:
-                    _put(bound, read, value)
-        for read in self._other:
-            value = read.get(roots.get(read.root))
-            if value is not None:
-                _put(bound, read, value)
-            else:
-                bound.setdefault(read.root, {})
-        return bound
+def refusal(clause: Clause, roots: Mapping[str, Any]) -> Outcome | None:
+    """How a clause that does not hold came out; None where it holds."""
+    answer = clause.expression.eval(data=_bound(clause.reads, roots))
+    value = answer.value()
+    if value is True:
+        return None
+    read = _read(clause, roots)
+    if answer.type() == cel.Type.ERROR:
+        missing = [text for text, found in read.items() if found is None]
+        return Outcome(clause.text, False, read, f"missing: {', '.join(missing)}" if missing else str(value))
+    return Outcome(clause.text, False, read)
 
 
 def compile_clause(text: str, shapes: Mapping[str, Shape]) -> Clause | list[ClauseFault]:
@@ -159,7 +141,8 @@ def compile_clause(text: str, shapes: Mapping[str, Shape]) -> Clause | list[Clau
                 shape = at(shapes[root], path)
             except NoField as error:
                 faults.append(ClauseFault(start, f"{root}.{'.'.join(path)}: {no_field(error)}"))
-            read = Read(root, tuple(path), getter(tuple(path)), kind(shape) == "number")
+            dotted = ".".join((root, *path))
+            read = Read(dotted, root, tuple(path), getter(tuple(path)), kind(shape) == "number")
             reads[read.text] = read
             variables[read.text] = _cel_type(shape)
     faults += _compile_faults(_evaluation(), text) or _compile_faults(_checking(variables), "".join(checked))
@@ -241,23 +224,24 @@ def _number(value: Any) -> Any:
     return _to_cel(value)
 
 
-def _put(bound: dict[str, Any], read: Read, value: Any) -> None:
-    place = bound.setdefault(read.root, {})
-    for segment in read.path[:-1]:
-        place = place.setdefault(segment, {})
-    place[read.path[-1]] = _number(value) if read.number else _to_cel(value)
+def _bound(reads: Sequence[Read], roots: Mapping[str, Any]) -> dict[str, Any]:
+    """What `reads` find, as nested maps; a root where nothing is found is an empty one."""
+    bound: dict[str, Any] = {"data": {}}
+    for read in reads:
+        root, path = read.root, read.path
+        place = bound.get(root)
+        if place is None:
+            place = bound[root] = {}
+        value = read.get(roots.get(root))
+        if value is not None:
+            for segment in path[:-1]:
+                place = place.setdefault(segment, {})
+            place[path[-1]] = _number(value) if read.number else _to_cel(value)
+    return bound
 
 
-def _outcome(clause: Clause, activation: Any, roots: Mapping[str, Any]) -> Outcome:
-    answer = clause.expression.eval(activation)
-    value = answer.value()
-    read = {read.text: _brief(read.get(roots.get(read.root))) for read in clause.reads}
-    if value is True:
-        return Outcome(clause.text, True, read)
-    if answer.type() == cel.Type.ERROR:
-        missing = [text for text, found in read.items() if found is None]
-        return Outcome(clause.text, False, read, f"missing: {', '.join(missing)}" if missing else str(value))
-    return Outcome(clause.text, False, read)
+def _read(clause: Clause, roots: Mapping[str, Any]) -> dict[str, Any]:
+    return {read.text: _brief(read.get(roots.get(read.root))) for read in clause.reads}
 
 
 def _brief(value: Any) -> Any:
