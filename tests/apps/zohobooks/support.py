@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,18 @@ class Zoho:
     async def view(self, session: Session, **settings: Any) -> Known:
         """What a sink would plan with after the start-up checks."""
         return Known({**self.settings, **settings}, await session.check())
+
+    def remove_fields(self) -> None:
+        """As a person may, in the settings of the organisation."""
+        for module, name in (
+            (self.books.contacts, "cf_togai_account_id"),
+            (self.books.invoices, "cf_togai_invoice_id"),
+        ):
+            self.served.call(partial(module.fields.remove, name))
+
+    def change(self, **habits: Any) -> None:
+        """Habits of the organisation (`sandbox.config.Organization`)."""
+        self.books.config = msgspec.structs.replace(self.books.config, **habits)
 
     def calls(self, *kinds: str) -> list[str]:
         return [entry.kind for entry in self.served.ledger.entries if not kinds or entry.kind in kinds]

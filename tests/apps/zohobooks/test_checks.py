@@ -62,6 +62,46 @@ async def test_a_field_that_allows_duplicates_says_which_switch_to_set(zoho: Zoh
         await session.check()
 
 
+async def test_a_connection_stopped_for_want_of_a_field_is_told_of_the_weaker_way(zoho: Zoho) -> None:
+    session = await zoho.session()
+    zoho.remove_fields()
+    with pytest.raises(Stopped, match="set the connection's unique_field to preferred") as caught:
+        await session.check()
+    assert caught.value.code == "field_missing"
+
+
+async def test_with_the_fields_there_the_preference_changes_nothing(zoho: Zoho) -> None:
+    profile = await zoho.open(await zoho.connect(), unique_field="preferred").check()
+    assert profile["ways"] == {"contact": "field", "invoice": "field"}
+    assert profile["fields"] == {"contact": True, "invoice": True}
+    assert profile["warnings"] == []
+
+
+async def test_by_choice_a_connection_without_the_fields_runs_the_weaker_way_with_the_remedy_as_a_warning(
+    zoho: Zoho,
+) -> None:
+    session = zoho.open(await zoho.connect(), unique_field="preferred")
+    zoho.remove_fields()
+    profile = await session.check()
+    assert profile["ways"] == {"contact": "name", "invoice": "number"}
+    assert profile["fields"] == {"contact": False, "invoice": False}
+    assert profile["unique"] == {"contact": False, "invoice": False}
+    for field, warning in zip(("cf_togai_account_id", "cf_togai_invoice_id"), profile["warnings"], strict=True):
+        assert f"{field} does not exist" in warning
+        assert 'switch "Prevent Duplicate Values" on' in warning
+        assert "promises less" in warning
+
+
+async def test_one_module_may_have_its_field_and_the_other_not(zoho: Zoho) -> None:
+    session = zoho.open(await zoho.connect(), unique_field="preferred")
+    field = CustomField(entity="contact", api_name="cf_togai_account_id", unique=False)
+    zoho.served.call(lambda: zoho.books.define(field))
+    profile = await session.check()
+    assert profile["ways"] == {"contact": "name", "invoice": "field"}
+    assert profile["fields"] == {"contact": True, "invoice": True}
+    assert len(profile["warnings"]) == 1
+
+
 async def test_fields_of_another_name_are_found_by_the_settings(zoho: Zoho) -> None:
     zoho.served.call(lambda: zoho.books.define(CustomField(entity="contact", api_name="cf_billing_id")))
     session = zoho.open(await zoho.connect(), account_field="cf_billing_id")
