@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -55,6 +56,17 @@ class Twins:
         """Add a custom field."""
         self.books.call(lambda: self._books(organization).define(field))
 
+    def remove_fields(self) -> None:
+        """Our custom fields are gone from the settings of the organisation, as a person may have it."""
+        books = self._books()
+        for module, field in ((books.contacts, ACCOUNT_FIELD), (books.invoices, INVOICE_FIELD)):
+            self.books.call(partial(module.fields.remove, field))
+
+    def change(self, **habits: Any) -> None:
+        """Habits of the organisation (`sandbox.config.Organization`)."""
+        books = self._books()
+        books.config = msgspec.structs.replace(books.config, **habits)
+
     def bulk(self, accounts: int, invoices: int, *, seed: int) -> scenario.Expected:
         """Accounts ``bulk-<seed>-<number>`` and generated invoices, spread evenly."""
         return self.togai.call(lambda: scenario.bulk(self.togai.twin.state, accounts, invoices, seed=seed))
@@ -91,12 +103,12 @@ class Twins:
         return answer.json()
 
     def keyed(self, module: str, organization: str = "") -> dict[str, list[Json]]:
-        """The records of a module of Zoho Books by our unique field."""
+        """The records of a module of Zoho Books by our unique field, or by what stands for it where there is none."""
         field = {"contacts": ACCOUNT_FIELD, "invoices": INVOICE_FIELD}[module]
         found: dict[str, list[Json]] = defaultdict(list)
         for record in self.books.call(lambda: list(getattr(self._books(organization), module))):
             value = next((item["value"] for item in record["custom_fields"] if item["api_name"] == field), "")
-            found[str(value)].append(record)
+            found[str(value) or _instead(module, record)].append(record)
         return dict(found)
 
     def name(self, account: str) -> str:
@@ -124,18 +136,20 @@ class Twins:
         names: dict[str, list[str]] = defaultdict(list)
         for _, applied in self._effects(self.books, "contacts"):
             if applied.action == "created":
-                keys[applied.id] = applied.key
+                keys[applied.id] = _key("contacts", applied)
             if applied.action in ("created", "updated"):
                 names[keys[applied.id]].append(applied.detail["contact_name"])
         return dict(names)
 
     def created(self, module: str) -> Counter[str]:
         """How often Zoho created a record of `module` under each of our keys."""
-        return Counter(each.key for _, each in self._effects(self.books, module) if each.action == "created")
+        effects = self._effects(self.books, module)
+        return Counter(_key(module, each) for _, each in effects if each.action == "created")
 
     def booked(self) -> list[str]:
         """Our keys of the invoices, in the order in which Zoho created them."""
-        return [each.key for _, each in self._effects(self.books, "invoices") if each.action == "created"]
+        effects = self._effects(self.books, "invoices")
+        return [_key("invoices", each) for _, each in effects if each.action == "created"]
 
     def _effects(self, served: Served[Any], kind: str) -> list[tuple[Any, Any]]:
         found = served.ledger.effects(kind)
@@ -143,6 +157,18 @@ class Twins:
 
     def _books(self, organization: str = "") -> Books:
         return self.books.twin.state.organizations[organization or self.organization]
+
+
+def _key(module: str, applied: Any) -> str:
+    return str(applied.key or _instead(module, applied.detail))
+
+
+def _instead(module: str, record: Mapping[str, Any]) -> str:
+    """Our key in a record that has no field for it: a line of a contact's notes, the reference of an invoice."""
+    if module == "invoices":
+        return str(record["reference_number"])
+    lines = (line.partition(": ") for line in str(record["notes"]).splitlines())
+    return next((value for name, _, value in lines if name == ACCOUNT_FIELD), "")
 
 
 def without_limits(config: SandboxConfig, organizations: Sequence[Organization] = ()) -> SandboxConfig:
