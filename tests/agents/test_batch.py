@@ -205,7 +205,7 @@ def test_an_event_whose_schema_cannot_be_asked_for_waits_with_those_behind_it_an
         message(account(2), partition=3, offset=8),
         message(account(3), partition=2, offset=1),
     ]
-    outgoing = []
+    outgoing: list[Outgoing] = []
 
     with pytest.raises(Held) as held:
         outgoing.extend(decider(LINK).evaluate(messages))

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pipeline.apps.zohobooks.amounts import plain
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.lines import Booking, shortened
-from pipeline.apps.zohobooks.wire import sendable_key
+from pipeline.apps.zohobooks.wire import LONGEST_KEY, sendable_key
 from pipeline.errors import Refused
 from pipeline.schemas.documents import Address, Invoice, Party
 from pipeline.schemas.envelope import content_hash
@@ -139,7 +139,10 @@ def invoice_hash(invoice: Invoice) -> str:
 def checked_key(key: str) -> str:
     """A value of our unique field; it travels in a header. Raises `Refused` where a header cannot carry it."""
     if not sendable_key(key):
-        raise Refused(f"the id {key!r} cannot be sent in a header (printable ASCII only)", cause="invalid")
+        raise Refused(
+            f"the id {key[:100]!r} cannot be sent in a header (printable ASCII of at most {LONGEST_KEY} characters)",
+            cause="invalid",
+        )
     return key
 
 

@@ -55,9 +55,13 @@ def keyed(field: str, value: str) -> dict[str, str]:
     return {"X-Unique-Identifier-Key": field, "X-Unique-Identifier-Value": value, "X-Upsert": "true"}
 
 
+LONGEST_KEY = 1_000
+"""Characters of a value in a header: servers take a header line of 8 KB, and what they say to more tells nothing."""
+
+
 def sendable_key(value: str) -> bool:
-    """Whether a header carries `value` unharmed: printable ASCII, no blank at either end."""
-    return bool(value) and value == value.strip() and value.isascii() and value.isprintable()
+    """Whether a header carries `value` unharmed: printable ASCII, no blank at either end, not too long."""
+    return 0 < len(value) <= LONGEST_KEY and value == value.strip() and value.isascii() and value.isprintable()
 
 
 def text(record: Mapping[str, Any], name: str) -> str:
