@@ -107,10 +107,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The destination already holds this: no call. The run goes on with `output`."""
+    """The destination already holds this: no call. The run goes on with `output`.
+
+    `pair` notes a newer version of the same state, so that what is older than it stays superseded.
+    """
 
     output: Mapping[str, Any]
     object: ObjectRef | None = None
+    pair: Pair | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,7 +280,8 @@ class Owner:
             case base.Skip():
                 self._finish(entry, Ending(status=Status.SKIPPED, warnings=(plan.message,)), tick)
             case base.Unchanged():
-                self._finish(entry, Ending(Status.UNCHANGED, "unchanged", plan.object, plan.output), tick)
+                ending = Ending(Status.UNCHANGED, "unchanged", plan.object, plan.output, pair=plan.pair)
+                self._finish(entry, ending, tick)
             case base.Superseded():
                 self._finish(entry, Ending(Status.SUPERSEDED, "superseded", plan.object, plan.output), tick)
         return True

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.apps.base import Mapped, Park, Skip, Superseded, Unchanged
+from pipeline.apps.base import Mapped, Pair, Park, Skip, Superseded, Unchanged
 from pipeline.apps.zohobooks import app
 from pipeline.errors import Refused, Retry
 from pipeline.sandbox.faults import Fault
@@ -37,10 +37,20 @@ def test_a_new_account_is_created_by_its_key_in_its_currency() -> None:
 
 def test_a_mapped_account_with_the_same_content_needs_no_call() -> None:
     call = called("upsert_contact", Known(), party=party(), source=ACCOUNT)
-    made = plan("upsert_contact", known(call.hash), party=party(), source=ACCOUNT)
+    made = plan("upsert_contact", known(call.hash, call.version), party=party(), source=ACCOUNT)
     assert made == Unchanged(
         {"contact_id": CONTACT.id, "contact_name": "ACME Production", "currency_code": "USD"}, CONTACT
     )
+
+
+@pytest.mark.parametrize(("stored", "noted"), [("9", True), ("", True), ("10", False), ("11", False)])
+def test_a_newer_version_of_the_same_content_is_noted_so_that_what_lies_between_stays_superseded(
+    stored: str, noted: bool
+) -> None:
+    digest = called("upsert_contact", Known(), party=party(), source=ACCOUNT).hash
+    made = plan("upsert_contact", known(digest, stored), party=party(version="10"), source=ACCOUNT)
+    assert isinstance(made, Unchanged)
+    assert made.pair == (Pair(ACCOUNT, CONTACT, digest, "10") if noted else None)
 
 
 def test_a_mapped_account_with_other_content_is_updated_by_id_and_keeps_its_currency() -> None:

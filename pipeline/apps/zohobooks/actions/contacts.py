@@ -112,7 +112,10 @@ class UpsertContact:
         if mapped is None:
             return _call("create", write, input.source, digest, warnings, version=input.party.version)
         if mapped.hash == digest:
-            return Unchanged(_known(input.party, mapped.other.id, view), mapped.other)
+            version = input.party.version
+            newer = bool(version) and (not mapped.version or older(mapped.version, version))
+            pair = Pair(input.source, mapped.other, digest, version) if newer else None
+            return Unchanged(_known(input.party, mapped.other.id, view), mapped.other, pair)
         if older(input.party.version, mapped.version):
             return Superseded(_known(input.party, mapped.other.id, view), mapped.other)
         return _call("update", write, input.source, digest, warnings, version=input.party.version)
