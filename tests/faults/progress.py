@@ -104,25 +104,24 @@ class Progress:
 
 
 class Recovery:
-    """The longest time from an injection until the first result (or decision, or command) after it."""
+    """The longest time without a new result after an injection, while there was work to do."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._results = 0
         self._since: float | None = None
-        self._before = (0, 0, 0)
         self.longest = 0.0
 
     def injected(self) -> None:
-        """A second one before work went on does not start the watch again."""
+        """A second one before there was a new result does not start the watch again."""
         if self._since is None:
-            self._since, self._before = time.monotonic(), self._mark()
+            self._since, self._results = time.monotonic(), self._progress.results
 
     def look(self) -> None:
         """To be called after each poll."""
-        if self._since is not None and self._mark() != self._before:
-            self.longest = max(self.longest, time.monotonic() - self._since)
-            self._since = None
-
-    def _mark(self) -> tuple[int, int, int]:
-        progress = self._progress
-        return len(progress.undecided), len(progress.open), progress.results
+        if self._since is None:
+            return
+        now, results = time.monotonic(), self._progress.results
+        if results != self._results or self._progress.done:
+            self._since, self._results = now, results
+        self.longest = max(self.longest, now - self._since)

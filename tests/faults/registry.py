@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.faults import crash
+from tests.faults import broker, crash, rebalance, zombie
 from tests.faults.fault import Fault
 
-FAULTS: tuple[Fault, ...] = (*crash.FAULTS,)
+FAULTS: tuple[Fault, ...] = (
+    *crash.FAULTS,
+    *rebalance.FAULTS,
+    *zombie.FAULTS,
+    *broker.FAULTS,
+)

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 
 import pytest
 
 from pipeline.kafka.artifacts import JarSource
 from pipeline.kafka.clients import KafkaAccess
 from tests.faults import table
-from tests.faults.__main__ import run
-from tests.faults.fault import Fault, Size
+from tests.faults.fault import Fault, Row, Size
 from tests.faults.lab import Lab
 from tests.faults.registry import FAULTS
+from tests.faults.runner import Runner
 
 pytestmark = pytest.mark.slow
 
 SEED = 1
+JOBS = 2
+
+Rows = Mapping[str, "Future[Row]"]
 
 
 @pytest.fixture(scope="module")
-def lab(kafka: KafkaAccess, jars: JarSource, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    made = Lab(kafka, tmp_path_factory.mktemp("faults"), jars)
-    yield made
-    made.close()
+def rows(
+    request: pytest.FixtureRequest, kafka: KafkaAccess, jars: JarSource, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rows]:
+    """Of the faults that were chosen, two at a time."""
+    chosen: list[Fault] = [
+        item.callspec.params["fault"]
+        for item in request.session.items
+        if item.path == request.path and isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    ]
+    directory = tmp_path_factory.mktemp("faults")
+    with Runner(lambda: Lab(kafka, directory, jars), SEED, Size.SHORT, JOBS) as runner:
+        futures = runner.submit([(fault, 0) for fault in chosen])
+        yield {fault.name: future for fault, future in zip(chosen, futures, strict=True)}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_the_promises_hold_under(fault: Fault, lab: Lab) -> None:
-    row = run(fault, lab, SEED, 0, Size.SHORT)
+def test_the_promises_hold_under(fault: Fault, rows: Rows) -> None:
+    row = rows[fault.name].result()
     assert row.good, "\n" + table.line(fault, row)
 
 
