@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pipeline.control.apply import Done
 
 Files = Annotated[list[Path], typer.Argument(help="Control files, flow files, or folders of them.")]
+KeyLost = Annotated[
+    bool,
+    typer.Option("--key-lost", help="Take secrets anew that were sealed under a key which is gone."),
+]
 NoProbe = Annotated[bool, typer.Option("--no-probe", help="Do not run the apps' start-up checks.")]
 
 
@@ -21,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(apply)
 
 
-def check(files: Files, json: Json = False) -> None:
+def check(files: Files, json: Json = False, key_lost: KeyLost = False) -> None:
     """Check files and say what `apply` would change. Calls no app, writes nothing."""
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
@@ -29,11 +33,11 @@ def check(files: Files, json: Json = False) -> None:
 
     output = Output(json=json)
     with installation(say=output.note) as here:
-        done = changes(here.applier().plan(files, here.control()))
+        done = changes(here.applier().plan(files, here.control(), key_lost=key_lost))
     show(output, "Would be applied", done)
 
 
-def apply(files: Files, json: Json = False, no_probe: NoProbe = False) -> None:
+def apply(files: Files, json: Json = False, no_probe: NoProbe = False, key_lost: KeyLost = False) -> None:
     """Check files, exchange and seal credentials, and write what changed. Running workers pick it up."""
     import asyncio
 
@@ -43,7 +47,8 @@ def apply(files: Files, json: Json = False, no_probe: NoProbe = False) -> None:
     output = Output(json=json)
     with installation(say=output.note) as here:
         applier, stored = here.applier(probe=not no_probe), here.control()
-        done = asyncio.run(applier.apply(applier.plan(files, stored), stored, here.store()))
+        plan = applier.plan(files, stored, key_lost=key_lost)
+        done = asyncio.run(applier.apply(plan, stored, here.store()))
     show(output, "Applied", done)
     if not all(item.good for item in done):
         raise typer.Exit(Exit.SOME_FAILED)

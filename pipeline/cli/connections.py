@@ -118,6 +118,7 @@ def hooks(id: Id, json: Json = False) -> None:
     """The addresses to register as webhooks at the app, one for each kind. They are secrets."""
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
+    from pipeline.control.hooks import hook_token
     from pipeline.control.secrets import load_secret_box
     from pipeline.gateway.hooks import hook_path
 
@@ -126,10 +127,10 @@ def hooks(id: Id, json: Json = False) -> None:
         connection = here.control().connection(id)
         box, settings = load_secret_box(here.settings), here.settings
         base = f"http://{settings.gateway_host}:{settings.gateway_port}"
-        kinds = list(here.apps[connection.app].triggers)
+        kinds, token = list(here.apps[connection.app].triggers), hook_token(connection, box)
     output.say("Put your public host before the path.")
     for kind in kinds:
-        url = base + hook_path(connection.app, id, kind, box)
+        url = base + hook_path(connection.app, id, kind, box, token=token)
         output.row({"kind": kind, "url": url}, f"{kind:20} {url}")
 
 

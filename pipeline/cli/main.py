@@ -18,6 +18,7 @@ from pipeline.cli import (
     replay,
     run,
     sandbox,
+    secrets,
     send,
     topics,
 )
@@ -57,6 +58,7 @@ def build() -> typer.Typer:
         deadletters,
         topics,
         broker,
+        secrets,
         sandbox,
     ):
         module.register(app)

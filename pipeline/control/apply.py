@@ -61,9 +61,12 @@ class Applier:
     transport: Callable[[], Transport] = HttpTransport
     probe: bool = True
 
-    def plan(self, files: Iterable[Path], stored: ControlSnapshot) -> ApplyPlan:
-        """A dry run: reads the files, calls nobody. Raises `Faults` with all that is wrong."""
-        return make_plan(read_files(files), stored, self.apps, self.check_flow, self.box)
+    def plan(self, files: Iterable[Path], stored: ControlSnapshot, *, key_lost: bool = False) -> ApplyPlan:
+        """A dry run: reads the files, calls nobody. Raises `Faults` with all that is wrong.
+
+        `key_lost`: credentials that were sealed under a key that is gone are taken anew from the files.
+        """
+        return make_plan(read_files(files), stored, self.apps, self.check_flow, self.box, key_lost=key_lost)
 
     async def apply(self, plan: ApplyPlan, stored: ControlSnapshot, writer: ControlWriter) -> list[Done]:
         """Write what changed. Each connection is written as soon as its code was exchanged: the code works once.
@@ -120,6 +123,7 @@ class Applier:
                 paused=planned.paused,
                 box=self.box,
                 transport=transport,
+                hook=planned.hook(self.box),
             )
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.apps.base import App, Token, Transport
 from pipeline.clock import Clock, SystemClock
 from pipeline.control.secrets import SecretBox, open_secrets, secret_name
-from pipeline.errors import PipelineError
+from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.schemas.records import Connection
 
 
@@ -55,8 +55,12 @@ async def connect(
     paused: bool,
     box: SecretBox,
     transport: Transport,
+    hook: str = "",
 ) -> Connection:
-    """Exchange what was typed (a self client code works once) and seal what is kept. Raises the `EffectError`s."""
+    """Exchange what was typed (a self client code works once) and seal what is kept. Raises the `EffectError`s.
+
+    `hook` is the sealed token of the webhook addresses that a connection of this id has had: they stay.
+    """
     kept = await app.connect(settings, secrets, transport)
     return Connection(
         id=id,
@@ -65,7 +69,17 @@ async def connect(
         secrets={name: box.seal(secret_name(id, name), value) for name, value in kept.items()},
         typed={name: box.fingerprint(secret_name(id, name), value) for name, value in secrets.items()},
         paused=paused,
+        hook=hook,
     )
+
+
+def locked(connection: Connection, box: SecretBox) -> str:
+    """Why its secrets cannot be opened, and what to do; "" where they can."""
+    try:
+        open_secrets(connection.id, connection.secrets, box)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 def same_secrets(stored: Connection, typed: Mapping[str, str | None], box: SecretBox) -> bool:

@@ -10,10 +10,11 @@ import msgspec
 from pydantic import ValidationError
 
 from pipeline.apps.base import App
-from pipeline.control.connections import same_secrets
+from pipeline.control import hooks
+from pipeline.control.connections import locked, same_secrets
 from pipeline.control.files import ConnectionForm, Desired, LinkForm, Written, form_faults
 from pipeline.control.places import Fault, Faults
-from pipeline.control.secrets import SecretBox
+from pipeline.control.secrets import SecretBox, secret_name
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.errors import ConfigurationError
 from pipeline.schemas.codec import Codec
@@ -74,6 +75,15 @@ class PlannedConnection:
         kept = self.kept()
         return kept is None or self.stored != as_stored(kept)
 
+    def hook(self, box: SecretBox) -> str:
+        """The sealed token that its webhook addresses keep; "" where there is none, or its key is lost."""
+        if self.stored is None or not self.stored.hook:
+            return ""
+        try:
+            return box.reseal(secret_name(self.id, hooks.FIELD), self.stored.hook)
+        except ConfigurationError:
+            return ""
+
     def kept(self) -> Connection | None:
         """The stored one with the settings of the file; None where there is none to keep."""
         if self.stored is None or self.secrets is not None:
@@ -103,10 +113,16 @@ class ApplyPlan:
 
 
 def make_plan(
-    desired: Desired, stored: ControlSnapshot, apps: Mapping[str, App], check_flow: FlowCheck, box: SecretBox
+    desired: Desired,
+    stored: ControlSnapshot,
+    apps: Mapping[str, App],
+    check_flow: FlowCheck,
+    box: SecretBox,
+    *,
+    key_lost: bool = False,
 ) -> ApplyPlan:
     """Raises `Faults` with every fault of the files at once."""
-    planner = _Planner(desired, stored, apps, check_flow, box)
+    planner = _Planner(desired, stored, apps, check_flow, box, key_lost)
     plan = planner.plan()
     if planner.faults:
         raise Faults(planner.faults)
@@ -114,9 +130,16 @@ def make_plan(
 
 
 class _Planner:
-    def __init__(
-        self, desired: Desired, stored: ControlSnapshot, apps: Mapping[str, App], check_flow: FlowCheck, box: SecretBox
+    def __init__(  # noqa: PLR0917
+        self,
+        desired: Desired,
+        stored: ControlSnapshot,
+        apps: Mapping[str, App],
+        check_flow: FlowCheck,
+        box: SecretBox,
+        key_lost: bool,
     ) -> None:
+        self._key_lost = key_lost
         self._desired, self._stored, self._apps, self._check_flow, self._box = desired, stored, apps, check_flow, box
         self.faults = list(desired.faults)
         self._app_of = {id: connection.app for id, connection in stored.connections.items()}
@@ -172,7 +195,12 @@ class _Planner:
     def _secrets(self, written: Written, stored: Connection | None) -> Mapping[str, str] | None:
         form: ConnectionForm = written.form
         typed = {name: source.read(written.document.file.parent) for name, source in form.secrets.items()}
-        if stored is not None and same_secrets(stored, typed, self._box):
+        why = locked(stored, self._box) if stored is not None else ""
+        if why and not self._key_lost:
+            # Else a used code would be exchanged again, or a secret sealed under a key that the workers have not.
+            self.faults.append(written.fault(why, "id"))
+            return None
+        if stored is not None and not why and same_secrets(stored, typed, self._box):
             return None
         for name, value in typed.items():
             if value is None:

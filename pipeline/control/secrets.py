@@ -11,21 +11,17 @@ import binascii
 import hashlib
 import hmac
 import os
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
-import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from pipeline.control.keys import KEY_BYTES, VARIABLE, Keys, environment_keys, key_file
 from pipeline.errors import ConfigurationError
 from pipeline.settings import Settings
 
 FORMAT = "v1"
-KEY_BYTES = 32
 NONCE_BYTES = 12
-KEY_FILE = "secrets.key"
 
 
 def secret_name(connection: str, field: str) -> str:
@@ -33,75 +29,102 @@ def secret_name(connection: str, field: str) -> str:
     return f"{connection}/{field}"
 
 
-class SecretBox:
-    """Seals with the first key, opens with any of them. Never shows a key or a plaintext."""
+def sealed_under(sealed: str) -> str:
+    """The id of the key; "" for what is no sealed value."""
+    version, _, rest = sealed.partition(":")
+    key_id, _, body = rest.partition(":")
+    return key_id if version == FORMAT and body else ""
 
-    def __init__(self, keys: Mapping[str, bytes]) -> None:
+
+class SecretBox:
+    """Seals with the first key, opens with any of them. Never shows a key or a plaintext. Safe from any thread.
+
+    `source` gives the keys as they are now: a process that runs seals with a new key as soon as there is one. A key
+    once known stays until the process ends, because what was sealed with it may still be on its way.
+    """
+
+    def __init__(self, keys: Keys, *, source: Callable[[], Keys] | None = None, place: str = VARIABLE) -> None:
         if not keys:
-            raise ConfigurationError("no secrets key: set PIPELINE_SECRETS_KEYS=<key id>:<base64 of 32 bytes>")
+            raise ConfigurationError(f"{place}: no secrets key; write <key id>:<base64 of {KEY_BYTES} bytes>")
         for key_id, key in keys.items():
             if not key_id or ":" in key_id or len(key) != KEY_BYTES:
-                raise ConfigurationError(
-                    f"PIPELINE_SECRETS_KEYS: key {key_id!r} must be <key id>:<base64 of {KEY_BYTES} bytes>"
-                )
-        self._keys = dict(keys)
-        self._first = next(iter(self._keys))
+                raise ConfigurationError(f"{place}: key {key_id!r} must be <key id>:<base64 of {KEY_BYTES} bytes>")
+        self._seen = keys
+        self._ring: Keys = dict(keys)
+        self._source = source
+        self._place = place
 
     def __repr__(self) -> str:
-        return f"SecretBox(keys={list(self._keys)})"
+        return f"SecretBox(keys={list(self._ring)})"
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all keys; the first one seals."""
+        return tuple(self._keys())
 
     def seal(self, name: str, plaintext: str) -> str:
         """Encrypt for this name only. Sealing twice gives different texts."""
+        key_id, key = next(iter(self._keys().items()))
         nonce = os.urandom(NONCE_BYTES)
-        sealed = AESGCM(self._keys[self._first]).encrypt(nonce, plaintext.encode(), name.encode())
-        return f"{FORMAT}:{self._first}:{base64.b64encode(nonce + sealed).decode()}"
+        sealed = AESGCM(key).encrypt(nonce, plaintext.encode(), name.encode())
+        return f"{FORMAT}:{key_id}:{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, name: str, sealed: str) -> str:
         """The plaintext. Raises `ConfigurationError` for a missing or wrong key, a changed text, another name."""
-        version, _, rest = sealed.partition(":")
-        key_id, _, body = rest.partition(":")
-        if version != FORMAT or not body:
-            raise ConfigurationError(f"secret {name}: not a sealed value; apply its connection again")
-        key = self._keys.get(key_id)
+        key_id = sealed_under(sealed)
+        if not key_id:
+            raise ConfigurationError(f"secret {name}: not a sealed value; {_LOST}")
+        keys = self._keys()
+        key = keys.get(key_id)
         if key is None:
             raise ConfigurationError(
-                f"secret {name}: sealed under key {key_id!r}, which is not among PIPELINE_SECRETS_KEYS "
-                f"({', '.join(self._keys)}); add that key, or apply the connection again"
+                f"secret {name}: sealed under key {key_id!r}, which is not among the keys of {self._place} "
+                f"({', '.join(keys)}); add that key there. {_LOST}"
             )
         try:
-            raw = base64.b64decode(body, validate=True)
+            raw = base64.b64decode(sealed.rpartition(":")[2], validate=True)
             return AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], name.encode()).decode()
         except (InvalidTag, binascii.Error, ValueError):
             raise ConfigurationError(
-                f"secret {name}: key {key_id!r} does not open it (another key under this id, or a changed value); "
-                "set the key it was sealed with, or apply the connection again"
+                f"secret {name}: key {key_id!r} of {self._place} does not open it (another key under this id, or a "
+                f"changed value); set the key it was sealed with. {_LOST}"
             ) from None
 
+    def reseal(self, name: str, sealed: str) -> str:
+        """The same secret under the first key; as it is where that is so already. Raises `ConfigurationError`."""
+        return sealed if sealed_under(sealed) == self.ids[0] else self.seal(name, self.open(name, sealed))
+
     def fingerprint(self, name: str, plaintext: str) -> str:
-        """``<key id>:<hex>``: equal plaintexts of one name have equal fingerprints, and it tells nothing else."""
-        return f"{self._first}:{self._mac(self._first, 'fingerprint', name, plaintext)}"
+        """A sealed digest: `same` recognises the plaintext by it, also after it was sealed anew, and nobody else."""
+        return self.seal(name, _digest(plaintext))
 
     def same(self, name: str, plaintext: str, fingerprint: str) -> bool:
-        """Whether `fingerprint` was taken of this plaintext, under any key that is still here."""
-        key_id = fingerprint.partition(":")[0]
-        if key_id not in self._keys:
+        """Whether `fingerprint` was taken of this plaintext. False where no key opens it."""
+        try:
+            return hmac.compare_digest(self.open(name, fingerprint), _digest(plaintext))
+        except ConfigurationError:
             return False
-        return hmac.compare_digest(f"{key_id}:{self._mac(key_id, 'fingerprint', name, plaintext)}", fingerprint)
 
-    def hook_token(self, connection: str) -> str:
-        """The unguessable part of a connection's webhook addresses (128 bits)."""
-        return self._mac(self._first, "hook", connection, "")
+    def hook_token(self, connection: str, key_id: str = "") -> str:
+        """What makes a connection's webhook addresses unguessable (128 bits): derived from a key, the first one."""
+        keys = self._keys()
+        return _derived(keys[key_id or next(iter(keys))], connection)
 
     def is_hook_token(self, connection: str, token: str) -> bool:
-        """In constant time; tokens made under an older key that is still here are good."""
+        """In constant time; tokens derived from any key that is still here are good."""
         given = token.encode()
         # Every key is tried, so that the time tells nothing about which one matched.
-        matches = [hmac.compare_digest(self._mac(key, "hook", connection, "").encode(), given) for key in self._keys]
+        matches = [hmac.compare_digest(_derived(key, connection).encode(), given) for key in self._keys().values()]
         return any(matches)
 
-    def _mac(self, key_id: str, purpose: str, name: str, text: str) -> str:
-        message = b"\0".join(part.encode() for part in (purpose, name, text))
-        return hmac.new(self._keys[key_id], message, hashlib.sha256).hexdigest()[:32]
+    def _keys(self) -> Keys:
+        if self._source is not None and (now := self._source()) is not self._seen:
+            self._ring = {**now, **{key_id: key for key_id, key in self._ring.items() if key_id not in now}}
+            self._seen = now
+        return self._ring
+
+
+_LOST = "Where the key is lost, give all secrets afresh with `pipeline apply --key-lost`"
 
 
 def open_secrets(connection: str, sealed: Mapping[str, str], box: SecretBox) -> dict[str, str]:
@@ -111,49 +134,15 @@ def open_secrets(connection: str, sealed: Mapping[str, str], box: SecretBox) -> 
 
 def load_secret_box(settings: Settings) -> SecretBox:
     """The keys of the environment, else the key file of the state directory, which is made where there is none."""
-    text = settings.secrets_keys.get_secret_value().strip()
-    if text:
-        return SecretBox(_parse_keys(text, "PIPELINE_SECRETS_KEYS"))
-    path = settings.state_dir / KEY_FILE
-    if not path.exists():
-        _make_key_file(path)
-    try:
-        text = path.read_text().strip()
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the secrets key {path}: {error.strerror}") from None
-    return SecretBox(_parse_keys(text, str(path)))
+    file = key_file(settings)
+    if file is None:
+        return SecretBox(environment_keys(settings) or {})
+    return SecretBox(file.load(), source=file.current, place=str(file.path))
 
 
-def _parse_keys(text: str, place: str) -> dict[str, bytes]:
-    keys: dict[str, bytes] = {}
-    for number, item in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
-        key_id, colon, encoded = item.partition(":")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            key = b""
-        if not colon or not key_id or len(key) != KEY_BYTES:
-            raise ConfigurationError(f"{place}: key number {number} is not <key id>:<base64 of {KEY_BYTES} bytes>")
-        if key_id in keys:
-            raise ConfigurationError(f"{place}: key id {key_id!r} is there twice")
-        keys[key_id] = key
-    return keys
+def _digest(plaintext: str) -> str:
+    return hashlib.sha256(plaintext.encode()).hexdigest()
 
 
-def _make_key_file(path: Path) -> None:
-    """Written beside (mode 0600) and linked into place: of processes that start at once, all read the same key."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
-    fresh = Path(name)
-    with os.fdopen(descriptor, "w") as file:
-        key = os.urandom(KEY_BYTES)
-        file.write(f"local-{hashlib.sha256(key).hexdigest()[:8]}:{base64.b64encode(key).decode()}\n")
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return
-    finally:
-        fresh.unlink()
-    structlog.get_logger().warning(
-        "made a secrets key; keep it, or the stored secrets cannot be read again", file=str(path)
-    )
+def _derived(key: bytes, connection: str) -> str:
+    return hmac.new(key, b"\0".join((b"hook", connection.encode(), b"")), hashlib.sha256).hexdigest()[:32]

@@ -37,8 +37,8 @@ def control_key(record: Controlled) -> bytes:
 
 
 def credentials_hash(connection: Connection) -> str:
-    """Of the sealed secrets: it changes when, and only when, other credentials were stored."""
-    return content_hash([connection.app, connection.secrets])
+    """What the credentials are known by: it changes when, and only when, others were stored; not with the key."""
+    return connection.credentials or content_hash([connection.app, connection.secrets])
 
 
 @dataclass(frozen=True, slots=True)

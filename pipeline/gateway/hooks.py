@@ -14,6 +14,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from pipeline.apps.base import App
+from pipeline.control.hooks import is_hook_token
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.errors import Undecodable
@@ -23,14 +24,17 @@ from pipeline.gateway.events import RETRY_AFTER_SECONDS, produce
 from pipeline.gateway.intake import Intake
 from pipeline.gateway.producer import AcknowledgingProducer, Outgoing
 from pipeline.kafka.errors import KafkaUnavailable
-from pipeline.schemas.records import Cause, DeadLetter
+from pipeline.schemas.records import Cause, Connection, DeadLetter
 
 HOOKS = "/hooks"
 
 
-def hook_path(app: str, connection: str, kind: str, box: SecretBox) -> str:
-    """The address to register at the app, without scheme and host. It is a secret."""
-    return f"{HOOKS}/{app}/{connection}/{kind}/{box.hook_token(connection)}"
+def hook_path(app: str, connection: str, kind: str, box: SecretBox, *, token: str = "") -> str:
+    """The address to register at the app, without scheme and host. It is a secret, and so is `token`.
+
+    Without `token` it is the one derived from the first key, as it is until keys are rotated.
+    """
+    return f"{HOOKS}/{app}/{connection}/{kind}/{token or box.hook_token(connection)}"
 
 
 def hooks_router(
@@ -46,7 +50,7 @@ def hooks_router(
     async def post_hook(request: Request, app: str, connection: str, kind: str, token: str) -> Response:
         known = control().connections.get(connection)
         # Computed for an unknown connection too, so that the time tells nothing about which connections there are.
-        genuine = box.is_hook_token(connection, token)
+        genuine = is_hook_token(known or Connection(id=connection, app=app), token, box)
         if not genuine or known is None or known.app != app or app not in apps:
             raise Refusal(404, "not_found", "there is no such hook")
         body = await read_body(request)

@@ -96,8 +96,10 @@ class Machine:
         self.stop()
         self.record.close()
 
-    def pipeline(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """A command as a user types it."""
+    def pipeline(
+        self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """A command as a user types it; `environment` on top of the machine's."""
         return subprocess.run(
             [sys.executable, "-m", "pipeline.cli.main", *arguments],
             input=stdin,
@@ -105,7 +107,7 @@ class Machine:
             text=True,
             check=False,
             timeout=PATIENCE,
-            env={**os.environ, **self._environment},
+            env={**os.environ, **self._environment, **(environment or {})},
         )
 
     # --- control ------------------------------------------------------------------------------------------------
