@@ -80,30 +80,6 @@ class Pair:
         done = self.machine.apply(control.write(rows, links))
         assert all(item.good for item in done.values()), done
 
-    def until_checked(self) -> None:
-        """The workers have made their start-up checks: from now on, all calls are those of commands."""
-        self.machine.until(lambda: all(self._checked(id_) for id_ in (self.togai, self.books)), "both are checked")
-
-    def _checked(self, id_: str) -> bool:
-        state = self.machine.record.states.get(id_)
-        return state is not None and bool(state.profile)
-
-    def until_checked(self) -> None:
-        """The workers have made their start-up checks: from now on, all calls are those of commands."""
-        self.machine.until(lambda: all(self._checked(id_) for id_ in (self.togai, self.books)), "both are checked")
-
-    def _checked(self, id_: str) -> bool:
-        state = self.machine.record.states.get(id_)
-        return state is not None and bool(state.profile)
-
-    def until_checked(self) -> None:
-        """The workers have made their start-up checks: from now on, all calls are those of commands."""
-        self.machine.until(lambda: all(self._checked(id_) for id_ in (self.togai, self.books)), "both are checked")
-
-    def _checked(self, id_: str) -> bool:
-        state = self.machine.record.states.get(id_)
-        return state is not None and bool(state.profile)
-
     def work(self) -> None:
         """One account's events, whole: the start-up checks come before its calls, and faults had better come after."""
         self.send(self.backlog(1)).until_done()

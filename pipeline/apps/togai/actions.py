@@ -11,7 +11,7 @@ from pipeline.apps.base import Action, Applied, Call, Pair, Plan, Refuse, Sessio
 from pipeline.apps.togai.client import request
 from pipeline.apps.togai.documents import ACCOUNT, CUSTOMER, INVOICE, SETTING
 from pipeline.apps.togai.triggers import version_of
-from pipeline.errors import Refused
+from pipeline.errors import Refused, Retry
 from pipeline.schemas.envelope import content_hash
 from pipeline.schemas.records import ObjectRef
 
@@ -105,8 +105,10 @@ class PutSetting:
             if error.cause != "not_found":
                 raise
             return None
-        rows = (answer or {}).get("data") or ()
-        return next((row for row in rows if _is(row, wanted)), None)
+        rows = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(rows, list):
+            raise Retry("Togai's answer is not a list of settings", code="unexpected")
+        return next((row for row in rows if isinstance(row, dict) and _is(row, wanted)), None)
 
 
 def _create(wanted: PutSettingInput) -> Any:

@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline.apps.base import Request, Transport
 from pipeline.apps.togai.connection import TogaiSettings
-from pipeline.apps.togai.faults import FORBIDDEN_REMEDY, fault, lost
+from pipeline.apps.togai.faults import FORBIDDEN_REMEDY, READS, fault, lost
 from pipeline.errors import InDoubt, Refused, Stopped
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -43,7 +43,7 @@ class TogaiSession:
         self._api = api
 
     async def send(self, request: Request) -> Any:
-        """The decoded answer, None where it has no body. Raises the `EffectError`s of `faults`."""
+        """The decoded answer, None where there is none. Raises the `EffectError`s of `faults`."""
         sent = Request(request.method, request.path, request.query, {**request.headers, **self._headers}, request.body)
         try:
             answer = await self._api.send(self._base_url, sent)
@@ -52,12 +52,17 @@ class TogaiSession:
         if not 200 <= answer.status < 300:
             raise fault(request, answer)
         if not answer.body:
+            if request.method in READS and answer.status != 204:
+                raise lost(request, f"Togai's answer {answer.status} to a read is empty", code="empty")
             return None
+        said = f"Togai's answer {answer.status} to {request.method} {request.path}"
         try:
-            return _decode(answer.body)
+            found = _decode(answer.body)
         except (ValueError, ArithmeticError, RecursionError) as error:
-            said = f"Togai's answer {answer.status} to {request.method} {request.path} is no whole JSON"
-            raise lost(request, said, code="cut") from error
+            raise lost(request, f"{said} is no whole JSON", code="cut") from error
+        if isinstance(found, dict) and found.keys() == {"message"}:
+            raise lost(request, f"{said} is an error: {found['message']}"[:500], code=str(answer.status))
+        return found
 
     async def check(self) -> Mapping[str, Any]:
         """One small read of accounts, and one of invoices: the token is live and its role reaches both."""

@@ -131,3 +131,17 @@ async def test_the_token_travels_in_the_header_and_nowhere_else(togai: Served[To
     await session.send(READ)
     entry = togai.ledger.entries[-1]
     assert TOKEN not in f"{entry.path}{entry.query}"
+
+
+@pytest.mark.parametrize("body", ["", '{"message": "internal error"}'])
+async def test_a_success_that_is_none_leaves_a_write_in_doubt_and_a_read_to_be_repeated(
+    togai: Served[TogaiTwin], session: Session, body: str
+) -> None:
+    togai.place(Fault(effect="answer", status=200, body=body, times=None))
+    with pytest.raises(Retry):
+        await session.send(request("GET", "accounts", "acme/1.a"))
+    if body:
+        with pytest.raises(InDoubt):
+            await session.send(request("POST", "settings", body={}))
+    else:
+        assert await session.send(request("POST", "settings", body={})) is None
