@@ -42,7 +42,7 @@ class Entry:
     lane: Lane = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lane = Lane.REDRIVE if self.redrive and self.command.lane.urgent else self.command.lane
+        self.lane = lane_of(self.command.lane, self.redrive)
 
     @property
     def key(self) -> bytes:
@@ -65,6 +65,11 @@ class Entry:
             redrive=self.redrive,
             cause=self.cause,
         )
+
+
+def lane_of(lane: Lane, redrive: int) -> Lane:
+    """Of a command of `lane` that was sent again `redrive` times."""
+    return Lane.REDRIVE if redrive and lane.urgent else lane
 
 
 def ledger_key(command: Command) -> bytes:

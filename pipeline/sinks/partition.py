@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
+import msgspec
 import structlog
 
 from pipeline.apps.base import App
+from pipeline.errors import Retry
 from pipeline.failpoints import fail_point
-from pipeline.schemas.records import Connection, ConnectionState
+from pipeline.schemas.records import Connection, ConnectionState, Lane
 from pipeline.sinks import records
 from pipeline.sinks.arrival import Arrival
+from pipeline.sinks.behind import Line, Lines
 from pipeline.sinks.ending import write_ending
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.orphans import UNKNOWN_SECONDS, Orphans, missing
@@ -19,13 +24,12 @@ from pipeline.sinks.owner import Owner
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Tick
+from pipeline.sinks.verbs import VERBS
 
 log = structlog.get_logger(__name__)
 
 BUFFERED = 1000
 """Messages of one topic partition held back before fetching pauses."""
-OPEN_COMMANDS = 50_000
-"""Commands a connection that shares its partition may move aside into the ledger before it holds the others up."""
 
 
 class Partition:
@@ -44,6 +48,8 @@ class Partition:
         self.closing = False
         self.owners: dict[str, Owner] = {}
         self.buffers: dict[str, deque[Arrival]] = {topic: deque() for topic in topics}
+        self.lines = Lines()
+        self._bulk = frozenset(shared.topics.commands(app, bulk=True) for app in shared.topics.apps)
         self._shared = shared
         self._make_state = make_state
         self._connections: Mapping[str, Connection] = {}
@@ -58,6 +64,8 @@ class Partition:
     def restore(self, states: Iterable[ConnectionState], entries: Iterable[Entry], now: float) -> None:
         """What the predecessor left in the state topic and in the ledger."""
         self._states = {state.connection: state for state in states}
+        for state in self._states.values():
+            self.lines.restore(state.connection, state.behind)
         self._orphans.restore(entries, now)
         for connection in self._orphans.connections():
             self.owner(connection, now)
@@ -94,6 +102,7 @@ class Partition:
             before = self._states.pop(id_, None)
             if before is not None:
                 state.restore(before)
+            state.behind = partial(self.lines.rows, id_)
             owner = self.owners[id_] = Owner(self.index, app, state, self._shared)
         owner.restore(self._orphans.claim(id_), now)
         return owner
@@ -101,10 +110,10 @@ class Partition:
     # --- going on -----------------------------------------------------------------------------------------------
 
     def advance(self, tick: Tick) -> None:
-        """Take commands while they can start, or must move aside for others, and let every owner go on."""
+        """Take commands while they can start, or are passed over, and let every owner go on."""
         taken = not self.closing
         while taken:
-            taken = False
+            taken = self._go_back(tick)
             for topic, buffer in self.buffers.items():
                 while buffer and self._take(buffer[0], tick):
                     self.positions[topic] = buffer.popleft().offset + 1
@@ -119,8 +128,61 @@ class Partition:
                 owner.advance(tick)
                 owner.give_back(tick)
 
-    def _take(self, arrival: Arrival, tick: Tick) -> bool:
-        """Whether it was taken: its offset moves on."""
+    def _go_back(self, tick: Tick) -> bool:
+        """Take what was passed over and can start now; whether anything was."""
+        taken = False
+        for line in self.lines:
+            offset = line.offset
+            while line.buffer and self._take(line.buffer[0], tick, line):
+                line.take()
+            if at_end := not line.buffer and line.read_to >= self.positions[line.topic]:
+                self.lines.end(line)
+            if at_end or line.offset != offset:
+                self._note(line.connection, tick)
+                taken = True
+        return taken
+
+    def stands_in(self, line: Line, arrival: Arrival) -> bool:
+        """Raises `Retry` while the schema registry cannot be asked."""
+        return arrival.key == line.connection and self._lane(arrival) is line.lane
+
+    def _passed_over(self, arrival: Arrival, tick: Tick) -> bool:
+        """Whether it has to stand in line behind others of its connection and lane."""
+        lines = self.lines.of(arrival.topic, arrival.key) if self.lines else None
+        if not lines:
+            return False
+        try:
+            lane = self._lane(arrival)
+        except Retry:
+            return False
+        line = lines.get(lane) if lane is not None else None
+        if line is None:
+            return False
+        line.count += 1
+        self._note(line.connection, tick)
+        return True
+
+    def _lane(self, arrival: Arrival) -> Lane | None:
+        """The lane of its line: on the live topic all of a connection stand in one."""
+        lane = arrival.lane(self._shared.codec)
+        return lane if lane is None or arrival.topic in self._bulk else Lane.LIVE
+
+    def _note(self, connection: str, tick: Tick) -> None:
+        """Its lines have changed: its state has to be written down."""
+        tick.touched.add(self.index)
+        owner = self.owners.get(connection)
+        if owner is not None:
+            owner.state.dirty = True
+            return
+        before = self._states.get(connection) or ConnectionState(connection=connection)
+        self._states[connection] = now = msgspec.structs.replace(before, behind=self.lines.rows(connection))
+        topic = self._shared.topics.state
+        tick.say(self.index, topic, connection.encode(), self._shared.codec.encode(now), self.index)
+
+    def _take(self, arrival: Arrival, tick: Tick, line: Line | None = None) -> bool:
+        """Whether it was taken, or is passed over: its offset moves on. `line`: the one that it stands in."""
+        if line is None and self._passed_over(arrival, tick):
+            return True
         if not arrival.decode(self._shared.codec, tick.now):
             return False
         command = arrival.command
@@ -136,17 +198,27 @@ class Partition:
         elif owner.app.name != command.app:
             ending = records.refused("unknown", "connection", missing(command.connection, command.app))
             write_ending(entry, ending, tick, self.index, self._shared)
-        elif owner.wants(entry.lane) or (self._crowded and len(owner.parties) < OPEN_COMMANDS):
+        elif self._unknown(command.connection, tick.now) or owner.wants(entry.lane) or command.action in VERBS:
+            owner.add(entry)
+        elif line is not None or not (self._crowded or arrival.topic in self._bulk):
+            return False
+        elif command.connection != arrival.key:
             owner.add(entry)
         else:
-            return False
+            lane = entry.lane if arrival.topic in self._bulk else Lane.LIVE
+            self.lines.begin(arrival.topic, command.connection, lane, arrival.offset).count = 1
+            owner.state.dirty = True
         return True
+
+    def _unknown(self, connection: str, now: float) -> bool:
+        """Whether it was removed a while ago: its commands are refused, so all are wanted."""
+        return now >= self._removed.get(connection, math.inf)
 
     def _let_go(self, tick: Tick) -> None:
         """Refuse what belongs to connections that `control` does not know, or knows no more."""
         self._orphans.advance(tick, self._unusable)
-        for id_, until in self._removed.items():
-            if tick.now >= until:
+        for id_ in self._removed:
+            if self._unknown(id_, tick.now):
                 owner = self.owners[id_]
                 owner.dismiss(missing(id_, owner.app.name), tick)
 

@@ -11,7 +11,7 @@ from pipeline.clock import utc
 from pipeline.control.secrets import SecretBox, secret_name
 from pipeline.control.snapshot import credentials_hash
 from pipeline.errors import ConfigurationError
-from pipeline.schemas.records import Connection, ConnectionState
+from pipeline.schemas.records import Behind, Connection, ConnectionState
 from pipeline.sinks.breaker import Breaker
 from pipeline.sinks.limiter import Limiter
 from pipeline.sinks.tokens import Tokens
@@ -31,6 +31,8 @@ class OwnerState:
         self.dirty = False
         self.profile: Mapping[str, Any] | None = None
         self.stopped = ""
+        self.behind: Callable[[], list[Behind]] = list
+        """Its commands that were passed over."""
         self._app = app
         self._box = box
         self._checked_at = 0.0
@@ -112,6 +114,7 @@ class OwnerState:
             in_flight=self.limiter.learnt_in_flight,
             failures=self.breaker.failures,
             breaker_until=utc(self.breaker.until) if self.breaker.until else None,
+            behind=self.behind(),
             credentials=self.credentials,
         )
 

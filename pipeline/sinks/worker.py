@@ -34,6 +34,7 @@ from pipeline.sinks.calls import Caller, Lease
 from pipeline.sinks.outcome import Outcome
 from pipeline.sinks.owner import Owner
 from pipeline.sinks.partition import BUFFERED, Partition
+from pipeline.sinks.rereader import Rereader
 from pipeline.sinks.restore import MappingTail, committed_positions, left_behind
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
@@ -45,6 +46,8 @@ log = structlog.get_logger(__name__)
 GROUP = "sinks"
 _LARGER = {"message.max.bytes": 4 * 1024 * 1024}
 """A ledger row and a dead letter hold a whole command and more."""
+AT_ONCE = 2000
+"""Messages taken in a turn at most."""
 PARTITION_UA = -1
 """librdkafka's word for: the key decides the partition."""
 
@@ -80,6 +83,7 @@ class Worker:
         self._caller = Caller(box, self._lease, self._done.append, clock.now)
         self._eager = access.options.get("group.protocol") == "classic"
         self._mappings = MappingTail(access, topics, shared.mappings)
+        self._rereader = Rereader(access)
         self._partitions: dict[int, Partition] = {}
         self._assigned: dict[int, set[str]] = {}
         self._paused: set[tuple[str, int]] = set()
@@ -109,6 +113,7 @@ class Worker:
             while not self.stopping.is_set():
                 self._receive(self._poll_seconds())
                 self._follow()
+                self._rereader.turn(self._partitions.values())
                 self._turn()
             self._hand_over(set(self._partitions))
         finally:
@@ -130,12 +135,13 @@ class Worker:
             self._consumer.close()
         finally:
             self._mappings.close()
+            self._rereader.close()
             asyncio.run_coroutine_threadsafe(self._caller.close(), self._loop).result(30)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
     def _poll_seconds(self) -> float:
-        busy = self._done or any(part.calling for part in self._partitions.values())
+        busy = self._done or self._rereader.busy or any(part.calling for part in self._partitions.values())
         return self._timing.busy_poll if busy else self._timing.idle_poll
 
     def _receive(self, seconds: float) -> None:
@@ -143,7 +149,7 @@ class Worker:
         if first is None:
             return
         self._route(first)  # before more is asked for: that may take its partition away, and give it anew
-        for message in self._consumer.consume(500, 0):
+        for message in self._consumer.consume(AT_ONCE, 0):
             self._route(message)
         for index, part in self._partitions.items():
             for topic, buffer in part.buffers.items():
@@ -359,6 +365,7 @@ class Worker:
 
     def _drop(self, indexes: set[int]) -> None:
         owners: set[Owner] = set()
+        self._rereader.forget(indexes)
         if self._pending is not None:
             self._pending.drop(indexes)
         for index in indexes:

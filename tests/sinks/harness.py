@@ -167,15 +167,15 @@ class Bench:
         finally:
             await transport.close()
 
-    def send(self, commands: Iterable[Command]) -> None:
+    def send(self, commands: Iterable[Command], *, bulk: bool = False) -> None:
         commands = list(commands)
         self.sent += commands
-        self.send_raw([(command.connection.encode(), self.codec.encode(command)) for command in commands])
+        self.send_raw([(command.connection.encode(), self.codec.encode(command)) for command in commands], bulk=bulk)
 
-    def send_raw(self, records: Iterable[tuple[bytes, bytes]]) -> None:
+    def send_raw(self, records: Iterable[tuple[bytes, bytes]], *, bulk: bool = False) -> None:
         producer = self.access.producer()
         for key, value in records:
-            producer.produce(self.topics.commands("zohobooks"), value, key)
+            producer.produce(self.topics.commands("zohobooks", bulk=bulk), value, key)
         assert producer.flush(PATIENCE) == 0
 
     # --- workers ------------------------------------------------------------------------------------------------
