@@ -37,7 +37,9 @@ def test_a_value_moved_to_another_field_or_connection_does_not_open() -> None:
     box = SecretBox({"a": OLD})
     sealed = box.seal("books/refresh_token", "1000.abc")
 
-    with pytest.raises(ConfigurationError, match="secret other/refresh_token: key 'a' of PIPELINE_SECRETS_KEYS does not open it"):
+    with pytest.raises(
+        ConfigurationError, match="secret other/refresh_token: key 'a' of PIPELINE_SECRETS_KEYS does not open it"
+    ):
         box.open("other/refresh_token", sealed)
 
 
