@@ -61,8 +61,8 @@ class Pair:
         self.rng = rng
         name = f"{rng.getrandbits(32):08x}"
         self.togai, self.books = f"togai-{name}", f"books-{name}"
-        self._settings = {"quiet_seconds": quiet, "timeout_seconds": 1.0, "in_flight": 10}
-        self._books = {"block_seconds": 0.3, "throttle_seconds": 2.0, **books}
+        self._settings: dict[str, Any] = {"quiet_seconds": quiet, "timeout_seconds": 1.0, "in_flight": 10}
+        self._books: dict[str, Any] = {"block_seconds": 0.3, "throttle_seconds": 2.0, **books}
         self._before = self._served()
         self._places = self._ends()
         self.expected = Expected(events=[], commands=0)

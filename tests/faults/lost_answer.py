@@ -9,7 +9,7 @@ from tests.faults.calls import Mix, Pair
 from tests.faults.fault import Fault, Row, Size
 from tests.faults.lab import Lab
 
-WRITES = {"method": "P*"}
+WRITES = "P*"
 """POST, PUT and PATCH."""
 LOST = (
     Rule(effect="lose_answer", name="answer lost"),
@@ -22,14 +22,10 @@ def short_gaps(lab: Lab, rng: random.Random, size: Size) -> Row:
     """All calls, reads too, and writes that are applied up to a second late."""
     pair = Pair(lab.machine(), rng)
     late = [
-        Rule(effect="late", name=f"applied {seconds:g} s late", seconds=seconds, **WRITES)
+        Rule(effect="late", name=f"applied {seconds:g} s late", seconds=seconds, method=WRITES)
         for seconds in (0.1, 0.4, 1.0)
     ]
     pair.work()
-    pair.work()
-    pair.until_checked()
-    pair.until_checked()
-    pair.until_checked()
     for served in (pair.machine.twins.books, pair.machine.twins.togai):
         Mix((*LOST, *late), share=0.4, each=2).place(served, rng)
     progress = pair.send(pair.backlog({Size.SHORT: 20, Size.LONG: 120}[size]))
@@ -47,10 +43,6 @@ def long_gaps(lab: Lab, rng: random.Random, size: Size) -> Row:
         for part in (0.1, 0.5, 1.0)
     ]
     pair.work()
-    pair.work()
-    pair.until_checked()
-    pair.until_checked()
-    pair.until_checked()
     Mix(late, share={Size.SHORT: 0.5, Size.LONG: 0.15}[size]).place(pair.machine.twins.books, rng)
     progress = pair.send(pair.backlog(accounts))
     progress.until_done(longest * 8 + 60)
