@@ -11,6 +11,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -177,13 +178,15 @@ def _disconnect(http: web.BaseRequest, *, reset: bool) -> web.Response:
 
 
 async def _drip(http: web.BaseRequest, reply: Reply, fault: Fault) -> web.StreamResponse:
+    """Until the end, or until the caller has gone."""
     content = reply.content()
     stream = web.StreamResponse(status=reply.status, headers=reply.headers)
     stream.content_type = reply.content_type
     stream.content_length = len(content)
     await stream.prepare(http)
-    for start in range(0, len(content), fault.length):
-        await stream.write(content[start : start + fault.length])
-        await asyncio.sleep(fault.seconds)
-    await stream.write_eof()
+    with suppress(ConnectionError):
+        for start in range(0, len(content), fault.length):
+            await stream.write(content[start : start + fault.length])
+            await asyncio.sleep(fault.seconds)
+        await stream.write_eof()
     return stream

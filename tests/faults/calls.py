@@ -15,7 +15,7 @@ from pipeline.sandbox.faults import Fault as Rule
 from pipeline.sandbox.serve import Served
 from pipeline.sandbox.wire import Json
 from tests.e2e.control import FLOWS
-from tests.e2e.events import Backlog
+from tests.e2e.events import Backlog, account_created, invoice_generated
 from tests.e2e.machine import Machine
 from tests.faults.fault import Row, Tally
 from tests.faults.judge import Expected, judge
@@ -35,7 +35,10 @@ class Mix:
     each: int = 1
 
     def place(self, served: Served[Any], rng: random.Random) -> None:
-        """Before rules that are there already. A request that is taken by one is left by all others."""
+        """Before rules that are there already. A request that is taken by one is left by all others.
+
+        `times` of a rule is kept where it is not 1.
+        """
         for number, rule in enumerate(self.rules):
             chance = self.share / len(self.rules)
             served.place(
@@ -44,7 +47,7 @@ class Mix:
                     alone=True,
                     probability=chance / (1 - number * chance),
                     seed=rng.getrandbits(32),
-                    times=None,
+                    times=None if rule.times == 1 else rule.times,
                     each=self.each,
                 )
             )
@@ -86,11 +89,40 @@ class Pair:
 
     # --- events -------------------------------------------------------------------------------------------------
 
-    def backlog(self, accounts: int) -> list[Json]:
-        """Events of `accounts` accounts that nobody else has: each in three versions, with two invoices between."""
+    def backlog(self, accounts: int, *, outdated: float = 0.0) -> list[Json]:
+        """Events of `accounts` accounts that nobody else has: each in three versions, with two invoices between.
+
+        `outdated`: the share that has a counterpart of old in Togai, so that the setting is changed, not created.
+        """
         made = Backlog(self.machine, accounts, seed=self.rng.getrandbits(40))
+        for account in made.accounts:
+            if self.rng.random() < outdated:
+                self._outdate(account)
         self.expected = self.expected + Expected.of(made)
         return [self.own(event) for event in made.events]
+
+    def hints(self, accounts: int) -> list[Json]:
+        """Hints of `accounts` other accounts, and of two invoices each: their objects are fetched before anything."""
+        twins = self.machine.twins
+        made = twins.bulk(accounts, 2 * accounts, seed=self.rng.getrandbits(40))
+        booked: dict[str, list[str]] = {account: [] for account in made.contacts}
+        for invoice in made.arriving:
+            booked[invoice.owner_id].append(invoice.id)
+        events = [account_created(twins.account(id_)) for id_ in made.contacts]
+        events += [invoice_generated(twins.invoice(invoice.id)) for invoice in made.arriving]
+        self.expected = self.expected + Expected(
+            events=[event["id"] for event in events],
+            contacts=made.contacts,
+            invoices=[invoice.id for invoice in made.arriving],
+            booked=booked,
+        )
+        return [self.own(event | {"hint": True, "data": {"id": event["subject"]}}) for event in events]
+
+    def _outdate(self, account: str) -> None:
+        entity, name = SETTINGS["accounts"]
+        row = {"id": name, "name": name, "value": "0", "dataType": "STRING", "namespace": "USER"}
+        body = {**row, "entityType": entity, "entityId": account}
+        self.machine.twins.api.post("/settings", json=body).raise_for_status()
 
     def own(self, event: Json) -> Json:
         """The event as one of this pair's Togai."""
@@ -112,9 +144,21 @@ class Pair:
 
     def row(self, tally: Tally | None = None) -> Row:
         """Judged; `tally` are findings besides."""
+        self._expect_fetched()
         found = judge(self.machine, self.expected) + self._settled()
         notes = self.injected()
         return Row(sum(notes.values()), found + (tally or Tally()), self._longest_stop(), notes)
+
+    def complete(self) -> bool:
+        """Everything expected is there."""
+        return self._settled().good
+
+    def _expect_fetched(self) -> None:
+        """Events that came of hints are events of ours."""
+        known = set(self.expected.events)
+        fetched = {event.id for event in self.machine.record.events if event.connection == self.togai} - known
+        if fetched:
+            self.expected = self.expected + Expected(events=sorted(fetched))
 
     def _settled(self) -> Tally:
         """Togai knows each counterpart, and each invoice was marked as sent, once."""
