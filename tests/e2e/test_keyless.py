@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from pipeline.cli.run import Role
-from pipeline.sandbox.faults import Fault
+from pipeline.sandbox.faults import Effect, Fault
 from tests.e2e.events import Backlog
 from tests.e2e.judge import all_promises_hold
 from tests.e2e.machine import Machine
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 ACCOUNTS = 40
 """Times five events each."""
 LATENCY = 0.02
+LOST: tuple[Effect, ...] = ("lose_answer", "lose_request", "cut")
 LAG = 0.5
 """Seconds that the lists of Zoho are behind its writes."""
 
@@ -32,7 +33,7 @@ def test_without_the_unique_fields_lost_answers_and_kill_9_leave_one_object_a_ke
     done = machine.apply(machine.control.write([machine.control.togai(), books], machine.control.links()))
     assert all(item.good for item in done.values()), done
     twins.books.twin.latency = LATENCY
-    for seed, effect in enumerate(("lose_answer", "lose_request", "cut"), start=1):
+    for seed, effect in enumerate(LOST, start=1):
         for path in ("*/contacts", "*/invoices"):
             fault = Fault(effect=effect, method="POST", path=path, probability=0.1, seed=seed, times=None)
             twins.books.place(fault)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.faults import broker, crash, rebalance, zombie
+from tests.faults import broker, crash, keyless, rebalance, zombie
 from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *crash.FAULTS,
+    *keyless.FAULTS,
     *rebalance.FAULTS,
     *zombie.FAULTS,
     *broker.FAULTS,
