@@ -18,6 +18,8 @@ VARIABLE = "PIPELINE_FAIL_POINTS"
 POINTS = frozenset(
     {
         "agents.batch.received",
+        "agents.event.decoded",
+        "agents.event.decided",
         "agents.batch.evaluated",
         "agents.batch.produced",
         "agents.batch.committed",

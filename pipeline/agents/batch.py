@@ -21,6 +21,7 @@ from pipeline.apps.base import App
 from pipeline.apps.incoming import complete
 from pipeline.clock import Clock, utc
 from pipeline.errors import PipelineError, Retry, Undecodable
+from pipeline.failpoints import fail_point
 from pipeline.flows.decide import Decided, advance, decide
 from pipeline.flows.rules import RuleSet
 from pipeline.kafka.messages import headers_of
@@ -102,6 +103,7 @@ class DecideBatch:
 
     def _event(self, message: Message, rules: RuleSet, now: datetime) -> list[Outgoing]:
         received = self._codec.decode_event(message.value(), headers_of(message), message.key())
+        fail_point("agents.event.decoded")
         event = complete(received, self._apps)
         partition = message.partition() or 0
         known = identity(event.connection, event.id, event.replay)
@@ -110,6 +112,7 @@ class DecideBatch:
             return self._concluded(Decided(_verdict(event, Verdict.DUPLICATE, now)), partition)
         try:
             decided = decide(event, rules, now)
+            fail_point("agents.event.decided")
             outgoing = self._concluded(decided, partition)
         except Exception as fault:
             if not isinstance(fault, PipelineError):
