@@ -22,7 +22,7 @@ class Progress:
     def __init__(self, machine: Machine, expected: Expected) -> None:
         self._machine = machine
         self._seen: dict[int, int] = {}
-        self.wanted = expected.commands
+        self.wanted: int | None = 0
         self.undecided: set[str] = set()
         self.events: set[str] = set()
         self.open: set[str] = set()
@@ -35,8 +35,7 @@ class Progress:
 
     def expect(self, more: Expected) -> None:
         """Follow these, too: their ids must be new."""
-        if self.events and (self.wanted is not None and more.commands is not None):
-            self.wanted += more.commands
+        self.wanted = None if self.wanted is None or more.commands is None else self.wanted + more.commands
         self.events |= set(more.events)
         self.undecided |= set(more.events)
 
