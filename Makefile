@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench run clean
+.PHONY: help demo test check bench faults run clean
+ROUNDS ?= 1
+SEED ?= 1
 
 help: ## this tour
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +34,9 @@ check: $(READY) ## ruff, mypy --strict, import-linter, deptry
 
 bench: $(READY) ## the figures of docs/performance.md, side by side, into build/bench.json
 	@$(BIN)/python -m tests.bench
+
+faults: $(READY) ## every fault against the real machine, the table, and build/faults.json (ROUNDS=n SEED=s)
+	@$(BIN)/python -m tests.faults --rounds $(ROUNDS) --seed $(SEED)
 
 run: $(READY) ## the same machine for real connections (after `pipeline apply`)
 	@$(BIN)/pipeline run

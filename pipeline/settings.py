@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     session_timeout_seconds: float = Field(
         6.0, ge=1.0, le=1800.0, description="How long a silent worker keeps its partitions"
     )
+    parking_deadline_seconds: float = Field(
+        7 * 24 * 3600.0, gt=0, description="How long a command waits for the object that it needs"
+    )
     secrets_keys: SecretStr = Field(
         SecretStr(""), description="`id:base64 of 32 bytes`, comma separated; the first one encrypts"
     )

@@ -260,6 +260,14 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class DayQuota:
+    """What an answer says of the calls of its day: the `limit`, and how many are `left` for all users together."""
+
+    limit: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hook:
     """What a webhook body came down to: one hinted event without connection (the receiver adds it)."""
 
@@ -282,6 +290,9 @@ class App(Protocol):
     actions: Mapping[str, Action[Any]]
 
     def quota(self, settings: Mapping[str, Any]) -> Quota: ...
+
+    def day_quota(self, headers: Mapping[str, str]) -> DayQuota | None:
+        """From the headers of an answer (lower case); None where they say nothing."""
 
     def quiet_period(self, settings: Mapping[str, Any]) -> float:
         """Seconds after which a lost call can no longer take effect: longer than the app's own time-out."""

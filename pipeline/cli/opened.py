@@ -1,6 +1,5 @@
-"""`pipeline doubts`, `open` and `quota`: what is not done yet, and what each connection has used."""
+"""`pipeline doubts` and `open`: what is not done yet."""
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +15,6 @@ COLUMNS = ["command", "connection", "party", "action", "state", "since", "due", 
 def register(app: typer.Typer) -> None:
     app.command()(doubts)
     app.command(name="open")(opened)
-    app.command()(quota)
 
 
 def doubts(json: Json = False) -> None:
@@ -25,35 +23,11 @@ def doubts(json: Json = False) -> None:
 
 
 def opened(
-    state: Annotated[str, typer.Option("--state", help="intent, queued, waiting, parked or doubt.")] = "",
+    state: Annotated[str, typer.Option("--state", help="intent, queued, waiting, parked, doubt or aside.")] = "",
     json: Json = False,
 ) -> None:
     """All commands that have no result yet, and what each waits for."""
     _show(json, *([state] if state else []))
-
-
-def quota(
-    *,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until ctrl-c.")] = False,
-    json: Json = False,
-) -> None:
-    """Calls that each connection has made, what blocks it, and its backlog by lane."""
-    import msgspec
-
-    from pipeline.cli.installation import installation
-    from pipeline.cli.output import Output
-    from pipeline.operations.opened import Opened
-
-    output = Output(json=json)
-    columns = ["connection", "window", "day", "day_calls", "blocked_until", "states", "waiting", "stopped"]
-    with installation(say=output.note) as here:
-        source = Opened(here.access, here.topics, here.codec)
-        while True:
-            rows = [msgspec.to_builtins(usage) for usage in source.usage(time.time())]
-            output.table("Quota", columns, rows)
-            if not watch:
-                return
-            time.sleep(2)
 
 
 def _show(json: bool, *states: str) -> None:

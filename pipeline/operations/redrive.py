@@ -1,4 +1,6 @@
-"""Dead letters sent again, to the topic they came from: same key, same bytes, same headers, and one more: `redrive`.
+"""Dead letters sent again, to where they came from: same key, same bytes, same headers, and one more: `redrive`.
+
+Commands go to the bulk topic: what was refused once is not served before what is live.
 
 Each selection is a consumer group of its own whose offsets are committed in the transactions that send: what was sent
 is never sent again under the same selection, and one that broke off goes on where it stopped. `redrive` counts the
@@ -78,7 +80,7 @@ class Redrive:
 
                 def produce(to: Producer, letters: list[DeadLetter] = letters) -> None:
                     for letter in letters:
-                        to.produce(letter.topic, value=letter.value, key=letter.key, headers=with_redrive(letter))
+                        to.produce(self.topics.redriven(letter.topic), value=letter.value, key=letter.key, headers=with_redrive(letter))
 
                 began = time.monotonic()
                 transact(producer, produce, progress.positions(), progress.metadata())

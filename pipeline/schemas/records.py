@@ -269,7 +269,8 @@ class ConnectionState(Record, frozen=True, kw_only=True):
     """What a connection's owner must not forget: calls made, token, backlog, and whether it is stopped.
 
     `calls` are [POSIX second, calls] of the limiter's window, `open_calls` those under way, which may be made until a
-    successor takes over; `day` is the organisation's day and `day_calls` its calls.
+    successor takes over; `day` is the organisation's day and `day_calls` its calls, `day_limit` how many the app said
+    that it takes, 0 where it did not say.
     `token` is encrypted; `refreshes` are the POSIX times of recent token requests. `in_flight` is the number of calls
     at once that the app was found to take, 0 where it takes what it says. `failures` are those in a row that opened the
     breaker or will; while it is open no call is made before `breaker_until`.
@@ -280,6 +281,7 @@ class ConnectionState(Record, frozen=True, kw_only=True):
     open_calls: int = 0
     day: str = ""
     day_calls: int = 0
+    day_limit: int = 0
     blocked_until: datetime | None = None
     token: str = ""
     token_expires: datetime | None = None

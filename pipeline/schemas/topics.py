@@ -58,6 +58,11 @@ class Topics:
     def commands(self, app: str, *, bulk: bool = False) -> str:
         return f"{self.prefix}{app}.{COMMANDS}" + (".bulk" if bulk else "")
 
+    def redriven(self, topic: str) -> str:
+        """Where what came from `topic` is sent again: commands go behind live ones."""
+        live = {self.commands(app): self.commands(app, bulk=True) for app in self.apps}
+        return live.get(topic, topic)
+
     @property
     def steps(self) -> str:
         return self.name(STEPS)

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.apps.base import App, Request, Response, Session, Transport
+from pipeline.apps.base import App, DayQuota, Request, Response, Session, Transport
 from pipeline.apps.transport import HttpTransport
 from pipeline.control.secrets import SecretBox, open_secrets
 from pipeline.errors import ConfigurationError, Stopped
@@ -31,6 +31,7 @@ class _Budget:
     made: int = 0
     sent: float = 0.0
     check: bool = False
+    day: DayQuota | None = None
 
 
 _budget: ContextVar[_Budget] = ContextVar("budget")
@@ -79,6 +80,7 @@ class _Metered:
         fail_point("sinks.call.sending")
         response = await self._transport.send(base_url, request)
         fail_point("sinks.call.answered")
+        budget.day = budget.owner.app.day_quota(response.headers) or budget.day
         return response
 
 
@@ -151,7 +153,7 @@ class Caller:
         except Exception as fault:
             error = fault
             owner.heed(fault)
-        self._done(Outcome(start, value, error, budget.made, budget.sent, connection))
+        self._done(Outcome(start, value, error, budget.made, budget.sent, connection, budget.day))
 
     async def _line(self, owner: Owner) -> _Line:
         state = owner.state

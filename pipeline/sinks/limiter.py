@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.apps.base import Quota
-from pipeline.schemas.records import Lane
+from pipeline.apps.base import DayQuota, Quota
+from pipeline.schemas.records import ConnectionState, Lane
 
 GRAIN = 0.05
 """Seconds that stamps are rounded up to, so that a window of any quota holds few of them."""
 
+DAY = 24 * 3600.0
 UNTROUBLED = 100
 """Calls answered before one more at once is tried, after the destination refused one for being too many."""
 
@@ -36,6 +39,7 @@ class Limiter:
         self.blocked_until = 0.0
         self.day = ""
         self.day_calls = 0
+        self.day_limit = 0
         self.open = 0
         self._windows = [_Window(*window) for window in quota.windows]
 
@@ -48,15 +52,18 @@ class Limiter:
         self._windows = [_Window(*window) for window in quota.windows]
         self._count(calls)
 
-    def restore(
-        self, *, calls: Iterable[tuple[int, int]], open_calls: int, day: str, day_calls: int, now: float
-    ) -> None:
+    def restore(self, state: ConnectionState, now: float) -> None:
         """Take over from a predecessor, whose open calls may have been sent at any time until `now`.
 
         A second counts to its end: calls are never taken for older than they are.
         """
-        self._count([*((float(second + 1), count) for second, count in calls), (now, open_calls)])
-        self.day, self.day_calls = day, day_calls
+        self._count([*((float(second + 1), count) for second, count in state.calls), (now, state.open_calls)])
+        self.day, self.day_calls, self.day_limit = state.day, state.day_calls, state.day_limit
+        if state.blocked_until:
+            self.block(state.blocked_until.timestamp())
+        if state.in_flight:
+            self.in_flight_limit = min(state.in_flight, self.quota.in_flight)
+        self.zone = zone_of(state.profile)
 
     def snapshot(self) -> list[tuple[int, int]]:
         """[POSIX second, settled calls] of the longest window, for `ConnectionState.calls`."""
@@ -69,14 +76,56 @@ class Limiter:
         """Seconds until `calls` may be reserved, by what is known now; 0.0 when they may be at once."""
         if now < self.blocked_until:
             return self.blocked_until - now
-        if self.quota.day is not None:
+        if (day := self.calls_a_day) is not None:
             self._roll_day(now)
-            if self.day_calls + calls > self.quota.day - self._reserve(self.quota.day, lane):
+            if self.day_calls + calls > day - self._reserve(day, lane):
                 return self._next_day(now) - now
         return max(
             (window.wait(now, calls, self.open, self._reserve(window.limit, lane)) for window in self._windows),
             default=0.0,
         )
+
+    @property
+    def calls_a_day(self) -> int | None:
+        """By the quota, or what the destination said if that is less."""
+        if self.quota.day is None:
+            return None
+        return min(self.quota.day, self.day_limit) if self.day_limit else self.quota.day
+
+    def learn(self, now: float, day: DayQuota) -> bool:
+        """Take over what an answer says, others' calls included; gives whether that changes anything."""
+        if self.quota.day is None:
+            return False
+        self._roll_day(now)
+        before = self.day_limit, self.day_calls
+        self.day_limit = day.limit
+        self.day_calls = max(self.day_calls, day.limit - day.left + self.open)
+        return before != (self.day_limit, self.day_calls)
+
+    def spans(self, now: float) -> dict[str, tuple[int, int]]:
+        """Calls made, and the most there may be: of each window and of the day."""
+        found = {f"{window.seconds:g} s": (window.used(now) + self.open, window.limit) for window in self._windows}
+        if (day := self.calls_a_day) is not None:
+            self._roll_day(now)
+            found["day"] = (self.day_calls, day)
+        return found
+
+    def forecast(self, now: float, calls: int, lane: Lane) -> float | None:
+        """Seconds until `calls` more will have been made if nothing else comes; None where no quota says."""
+        if not self._windows and self.calls_a_day is None:
+            return None
+        if calls == 0:
+            return 0.0
+        rates = [(window.limit - self._reserve(window.limit, lane)) / window.seconds for window in self._windows]
+        seconds = max(0.0, self.blocked_until - now)
+        if (day := self.calls_a_day) is not None:
+            self._roll_day(now)
+            usable = day - self._reserve(day, lane)
+            left = max(0, usable - self.day_calls)
+            if calls > left:
+                days, calls = divmod(calls - left - 1, usable)
+                seconds, calls = self._next_day(now) - now + days * DAY, calls + 1
+        return seconds + (calls / min(rates) if rates else 0.0)
 
     def reserve(self, now: float, calls: int) -> float:
         """Count `calls` from now on; gives what `settle` needs."""
@@ -163,9 +212,13 @@ class _Window:
         else:
             self.calls.append((stamp, count))
 
-    def wait(self, now: float, calls: int, open_calls: int, reserve: int) -> float:
+    def used(self, now: float) -> int:
         while self.calls and self.calls[0][0] <= now - self.seconds:
             self._used -= self.calls.popleft()[1]
+        return self._used
+
+    def wait(self, now: float, calls: int, open_calls: int, reserve: int) -> float:
+        self.used(now)
         free = self.limit - reserve - self._used - open_calls - calls
         if free >= 0 or not (self._used or open_calls):
             return 0.0
@@ -174,3 +227,11 @@ class _Window:
             if free >= 0:
                 return max(stamp + self.seconds - now, GRAIN)
         return self.seconds
+
+
+def zone_of(profile: Mapping[str, Any]) -> ZoneInfo:
+    """Of the organisation, whose day the quota of a day is for."""
+    try:
+        return ZoneInfo(str(profile.get("time_zone") or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

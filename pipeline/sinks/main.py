@@ -53,7 +53,7 @@ async def run(
         worker = Worker(
             access=access,
             topics=topics,
-            shared=Shared(topics, codec, MappingTable(codec), random.random),
+            shared=Shared(topics, codec, MappingTable(codec), random.random, settings.parking_deadline_seconds),
             apps=apps,
             control=control,
             box=load_secret_box(settings),

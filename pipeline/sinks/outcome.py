@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.apps.base import Applied
+from pipeline.apps.base import Applied, DayQuota
 from pipeline.errors import Retry
 from pipeline.schemas.records import Connection
 from pipeline.sinks.tick import Start
@@ -24,7 +24,8 @@ class Interrupted(Retry):
 class Outcome:
     """What came of a `Start`: `value` or `error`, the calls really made, and when the last one was sent.
 
-    `connection` is what the call was made with: it may have been replaced meanwhile.
+    `connection` is what the call was made with: it may have been replaced meanwhile. `day` is what the answers said of
+    the app's quota.
     """
 
     start: Start
@@ -33,3 +34,4 @@ class Outcome:
     made: int
     sent: float = 0.0
     connection: Connection | None = None
+    day: DayQuota | None = None

@@ -133,6 +133,8 @@ class Owner:
     def settle(self, outcome: Outcome, tick: Tick) -> None:
         """A call has ended."""
         entry = outcome.start.entry
+        if outcome.day is not None and self.state.limiter.learn(tick.now, outcome.day):
+            self.state.dirty = True
         if entry is None:
             self._checks.end(outcome, self._outdated(outcome))
             self._halted = False

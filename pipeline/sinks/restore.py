@@ -115,26 +115,33 @@ class MappingTail:
         self._positions: dict[int, int] = {}
 
     def catch_up(self) -> None:
-        """Up to the high watermark of now, from where it stood. Raises `RestoreStalled`."""
-        with nullcontext() if self._positions else self._table.bulk():
-            for batch in self._reader.restore(self._topic, start=self._positions):
-                self._take(batch)
+        """Up to the high watermark of now, from where it stood. Raises `RestoreStalled`.
+
+        The first time the whole topic is read, at once or not at all: what a reading that failed had loaded is dropped,
+        so the next one begins at the start again.
+        """
+        positions = dict(self._positions)
+        with nullcontext() if positions else self._table.bulk():
+            for batch in self._reader.restore(self._topic, start=positions):
+                self._take(batch, positions)
+        self._positions = positions
 
     def poll(self) -> list[str]:
         """Take in what came since; gives the keys of the rows that landed."""
         batch = self._reader.poll()
-        self._take(batch)
-        return [(message.key() or b"").decode(errors="replace") for message in batch]
+        return [key.decode(errors="replace") for key in self._take(batch, self._positions)]
 
     def close(self) -> None:
         self._reader.close()
 
-    def _take(self, batch: list[Message]) -> None:
-        load, positions = self._table.load, self._positions
-        for message in batch:
-            key = message.key() or b""
-            try:
-                load(key, message.value())
-            except (ValueError, OverflowError, Undecodable) as error:
-                log.error("a mapping row cannot be read and is left out", key=key, error=str(error))
-            positions[message.partition() or 0] = (message.offset() or 0) + 1
+    def _take(self, batch: Sequence[Message], positions: dict[int, int]) -> list[bytes]:
+        """Load the rows, and note the next offsets; gives the keys."""
+        keys, values = [message.key() or b"" for message in batch], [message.value() for message in batch]
+        if batch and not self._table.load_all(keys, values):
+            for key, value in zip(keys, values, strict=True):
+                try:
+                    self._table.load(key, value)
+                except (ValueError, Undecodable) as error:
+                    log.error("a mapping row cannot be read and is left out", key=key, error=str(error))
+        positions |= {message.partition() or 0: (message.offset() or 0) + 1 for message in batch}
+        return keys

@@ -9,8 +9,6 @@ from pipeline.schemas.codec import Codec
 from pipeline.schemas.topics import Topics
 from pipeline.sinks.mappings import MappingTable
 
-PARKING_SECONDS = 7 * 24 * 3600.0
-
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -20,5 +18,5 @@ class Shared:
     codec: Codec
     mappings: MappingTable
     random: Callable[[], float]
-    parking: float = PARKING_SECONDS
+    parking: float
     """Seconds after which a command that waits for a mapping is given up."""

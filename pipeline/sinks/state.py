@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.apps.base import App, Token
 from pipeline.clock import utc
@@ -13,7 +12,7 @@ from pipeline.control.snapshot import credentials_hash
 from pipeline.errors import ConfigurationError
 from pipeline.schemas.records import Behind, Connection, ConnectionState
 from pipeline.sinks.breaker import Breaker
-from pipeline.sinks.limiter import Limiter
+from pipeline.sinks.limiter import Limiter, zone_of
 from pipeline.sinks.tokens import Tokens
 
 CHECK_EVERY = 24 * 3600.0
@@ -67,19 +66,8 @@ class OwnerState:
 
     def restore(self, state: ConnectionState) -> None:
         """Go on from the predecessor's row."""
-        self.limiter.restore(
-            calls=state.calls,
-            open_calls=state.open_calls,
-            day=state.day,
-            day_calls=state.day_calls,
-            now=self.now(),
-        )
-        if state.blocked_until:
-            self.limiter.block(state.blocked_until.timestamp())
-        if state.in_flight:
-            self.limiter.in_flight_limit = min(state.in_flight, self.limiter.quota.in_flight)
+        self.limiter.restore(state, self.now())
         self.breaker.restore(state.failures, state.breaker_until.timestamp() if state.breaker_until else 0.0)
-        self.limiter.zone = _zone(state.profile)
         self.tokens = Tokens(self.now, self._touch, refreshes=state.refreshes)
         if state.credentials != self.credentials:
             return
@@ -104,6 +92,7 @@ class OwnerState:
             open_calls=self.limiter.open,
             day=self.limiter.day,
             day_calls=self.limiter.day_calls,
+            day_limit=self.limiter.day_limit,
             blocked_until=utc(self.limiter.blocked_until) if self.limiter.blocked_until else None,
             token=self._box.seal(secret_name(self.id, TOKEN), token.value) if token else "",
             token_expires=utc(token.expires) if token else None,
@@ -145,15 +134,7 @@ class OwnerState:
 
     def _take_profile(self, profile: Mapping[str, Any]) -> None:
         self.profile = profile
-        self.limiter.zone = _zone(profile)
+        self.limiter.zone = zone_of(profile)
 
     def _touch(self) -> None:
         self.dirty = True
-
-
-def _zone(profile: Mapping[str, Any]) -> ZoneInfo:
-    """Of the organisation, whose day the quota of a day is for."""
-    try:
-        return ZoneInfo(str(profile.get("time_zone") or "UTC"))
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

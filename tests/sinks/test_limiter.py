@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.apps.base import Quota
-from pipeline.schemas.records import Lane
+from pipeline.apps.base import DayQuota, Quota
+from pipeline.schemas.records import ConnectionState, Lane
 from pipeline.sinks.limiter import Limiter
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
@@ -58,13 +58,15 @@ def test_waiting_as_long_as_it_says_is_enough_once_nothing_is_under_way(gaps: li
 
 def take_over(limiter: Limiter, now: float) -> Limiter:
     successor = Limiter(limiter.quota, limiter.zone)
-    successor.restore(
+    state = ConnectionState(
+        connection="c",
         calls=limiter.snapshot(),
         open_calls=limiter.open,
         day=limiter.day,
         day_calls=limiter.day_calls,
-        now=now,
+        profile={"time_zone": str(limiter.zone)},
     )
+    successor.restore(state, now)
     return successor
 
 
@@ -122,3 +124,47 @@ def test_a_block_holds_until_its_end() -> None:
     limiter.block(NOON + 10)
     assert limiter.wait(NOON, 1, Lane.LIVE) == 30
     assert limiter.wait(NOON + 30, 1, Lane.LIVE) == 0
+
+
+def test_calls_of_others_and_a_smaller_plan_are_learnt_from_the_answers_and_outlive_an_owner() -> None:
+    limiter = Limiter(Quota(windows=(), day=2000, in_flight=5, live_reserve=0))
+    limiter.reserve(NOON, 1)
+    assert limiter.learn(NOON, DayQuota(limit=1000, left=2))
+    limiter.settle(NOON, 1, 1, NOON)
+    assert limiter.wait(NOON, 1, Lane.LIVE) == 0
+    limiter.reserve(NOON, 1)
+    assert limiter.wait(NOON, 1, Lane.LIVE) > 0
+    state = ConnectionState(
+        connection="c", day=limiter.day, day_calls=limiter.day_calls, day_limit=limiter.day_limit,
+    )  # fmt: skip
+    successor = Limiter(Quota(windows=(), day=2000, in_flight=5))
+    successor.restore(state, NOON)
+    assert successor.calls_a_day == 1000
+    assert successor.wait(NOON, 1, Lane.LIVE) > 0
+
+
+def test_what_an_answer_says_never_takes_calls_back() -> None:
+    limiter = Limiter(Quota(windows=(), day=2000, in_flight=5))
+    for _ in range(10):
+        limiter.reserve(NOON, 1)
+    limiter.learn(NOON, DayQuota(limit=2000, left=2000))
+    assert limiter.day_calls == 10
+
+
+def test_bulk_lanes_leave_calls_of_a_window_to_live_ones() -> None:
+    limiter = Limiter(Quota(windows=((10, 60.0),), day=None, in_flight=5, live_reserve=0.1))
+    for _ in range(9):
+        limiter.reserve(NOON, 1)
+    assert limiter.wait(NOON, 1, Lane.REPLAY) > 0
+    assert limiter.wait(NOON, 1, Lane.DEPENDENCY) == 0
+
+
+def test_it_says_when_a_backlog_will_be_done() -> None:
+    minute = Limiter(Quota(windows=((100, 60.0),), day=None, in_flight=5))
+    assert minute.forecast(NOON, 1000, Lane.LIVE) == 600
+    day = Limiter(Quota(windows=((100, 60.0),), day=1000, in_flight=5, live_reserve=0))
+    half_a_day = 12 * 3600
+    assert day.forecast(NOON, 1000, Lane.LIVE) == 600
+    assert day.forecast(NOON, 1001, Lane.LIVE) == half_a_day + 0.6
+    assert day.forecast(NOON, 3000, Lane.LIVE) == half_a_day + 24 * 3600 + 600
+    assert Limiter(Quota(windows=(), day=None, in_flight=5)).forecast(NOON, 5, Lane.LIVE) is None

@@ -36,6 +36,7 @@ from pipeline.sinks.state import OwnerState
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 """When every test begins, however long the run before it took."""
+PARKING = 7 * 24 * 3600.0
 TOPICS = Topics("", 2, ("toy",))
 BOX = SecretBox({"k": b"0" * 32})
 
@@ -103,6 +104,9 @@ class ToyApp:
     def quota(self, settings: Mapping[str, Any]) -> Quota:
         return self._quota
 
+    def day_quota(self, headers: Mapping[str, str]) -> None:
+        return None
+
     def quiet_period(self, settings: Mapping[str, Any]) -> float:
         return 10.0
 
@@ -151,7 +155,7 @@ def command(
 
 
 def shared(mappings: MappingTable | None = None, codec: Codec | None = None) -> Shared:
-    return Shared(TOPICS, codec or Codec(), mappings or MappingTable(), lambda: 0.5)
+    return Shared(TOPICS, codec or Codec(), mappings or MappingTable(), lambda: 0.5, PARKING)
 
 
 def owner(quota: Quota = FREE, mappings: MappingTable | None = None, checked: bool = True) -> Owner:

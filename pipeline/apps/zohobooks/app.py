@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from pipeline.apps.base import Hook, Quota, Session, TokenStore, Transport
+from pipeline.apps.base import DayQuota, Hook, Quota, Session, TokenStore, Transport
 from pipeline.apps.zohobooks import auth as oauth
 from pipeline.apps.zohobooks import hooks as webhooks
 from pipeline.apps.zohobooks.actions import actions
 from pipeline.apps.zohobooks.actions.common import APP
 from pipeline.apps.zohobooks.client import ZohoBooksSession
 from pipeline.apps.zohobooks.connection import CALLS_PER_DAY, SECRETS, WINDOW_SECONDS, ZohoBooksSettings
+from pipeline.apps.zohobooks.faults import day_quota
 from pipeline.apps.zohobooks.triggers import TRIGGERS, party_of, version_of
 from pipeline.schemas.envelope import Event
 
@@ -39,6 +40,9 @@ class ZohoBooksApp:
             in_flight=form.in_flight or (4 if form.plan == "free" else 8),
             timeout=form.timeout_seconds,
         )
+
+    def day_quota(self, headers: Mapping[str, str]) -> DayQuota | None:
+        return day_quota(headers)
 
     def quiet_period(self, settings: Mapping[str, Any]) -> float:
         """Longer where a connection may have to look objects up (`ways`): its lists must have caught up as well."""

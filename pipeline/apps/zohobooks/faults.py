@@ -6,11 +6,12 @@ https://www.zoho.com/books/api/v3/errors/ and https://www.zoho.com/books/api/v3/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.apps.base import Response
-from pipeline.apps.zohobooks.connection import SCOPES
+from pipeline.apps.base import DayQuota, Response
+from pipeline.apps.zohobooks.connection import CALLS_PER_DAY, SCOPES
 from pipeline.apps.zohobooks.wire import decode
 from pipeline.clock import utc
 from pipeline.errors import EffectError, InDoubt, Refused, Retry, Stopped, Wait
@@ -112,6 +113,15 @@ def _refused(code: str, message: str) -> Refused:
     cause = CAUSES.get(code, "conflict" if "already exists" in message.lower() else "invalid")
     remedy = REMEDIES.get(code)
     return Refused(f"Zoho Books: {message} (code {code})" + (f"; {remedy}" if remedy else ""), code=code, cause=cause)
+
+
+def day_quota(headers: Mapping[str, str]) -> DayQuota | None:
+    """``X-Rate-Limit-*``. A limit below every plan's is one of another span: the headers are not documented."""
+    try:
+        limit, left = int(headers["x-rate-limit-limit"]), int(headers["x-rate-limit-remaining"])
+    except (KeyError, ValueError):
+        return None
+    return DayQuota(limit, left) if limit >= min(CALLS_PER_DAY.values()) and 0 <= left <= limit else None
 
 
 def _code(answer: Any) -> str:
