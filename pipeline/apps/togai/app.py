@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from pipeline.apps.base import Action, Hook, Quota, Session, TokenStore, Transport, Trigger
+from pipeline.apps.base import Action, DayQuota, Hook, Quota, Session, TokenStore, Transport, Trigger
 from pipeline.apps.togai import hooks as webhooks
 from pipeline.apps.togai.actions import APP, actions
 from pipeline.apps.togai.client import TogaiSession
@@ -36,6 +36,9 @@ class TogaiApp:
         form = TogaiSettings.model_validate(settings)
         windows = ((form.calls_per_second, 1.0),)
         return Quota(windows=windows, day=None, in_flight=form.in_flight, timeout=form.timeout_seconds)
+
+    def day_quota(self, headers: Mapping[str, str]) -> DayQuota | None:
+        return None
 
     def quiet_period(self, settings: Mapping[str, Any]) -> float:
         return TogaiSettings.model_validate(settings).quiet_seconds
