@@ -209,6 +209,17 @@ def test_an_action_documents_itself(app: App, name: str, action: Action[Any]) ->
 
 
 @action_of
+def test_an_action_declares_what_it_gives_so_that_a_flow_can_be_checked(
+    app: App, name: str, action: Action[Any]
+) -> None:
+    output = getattr(action, "output", None)
+    assert isinstance(output, type)
+    assert issubclass(output, msgspec.Struct)
+    assert msgspec.structs.fields(output)
+    assert (output.__doc__ or "").strip()
+
+
+@action_of
 def test_an_action_refuses_an_input_that_it_does_not_know(app: App, name: str, action: Action[Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"no_such_field": 1}, action.input)

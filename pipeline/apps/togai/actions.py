@@ -12,6 +12,7 @@ from pipeline.apps.togai.client import request
 from pipeline.apps.togai.documents import ACCOUNT, CUSTOMER, INVOICE, SETTING
 from pipeline.apps.togai.triggers import version_of
 from pipeline.errors import Refused, Retry
+from pipeline.schemas import togai
 from pipeline.schemas.envelope import content_hash
 from pipeline.schemas.records import ObjectRef
 
@@ -50,6 +51,15 @@ class PutSettingInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return {"name": self.name or self.id, "value": self.value, "dataType": self.data_type}
 
 
+class PutSettingOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """The setting as it is now."""
+
+    id: str
+    value: str
+    entity_type: str
+    entity_id: str
+
+
 class PutSetting:
     """Create or update a setting; it shows in the Settings tab of the entity. https://docs.togai.com/docs/settings
 
@@ -62,6 +72,7 @@ class PutSetting:
     repeat: ClassVar[str] = "idempotent"
     calls: ClassVar[str] = "1 read; 1 write where the value differs"
     input = PutSettingInput
+    output = PutSettingOutput
 
     def plan(self, input: PutSettingInput, view: View) -> Plan:
         missing = [name for name in ("entity_type", "entity_id", "id", "value") if not getattr(input, name)]
@@ -142,12 +153,26 @@ class GetInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     id: str
 
 
+def _without_trees(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """What of an object a later step may read."""
+    kept = [field for field in msgspec.structs.fields(shape) if field.encode_name not in TREES]
+    made = msgspec.defstruct(
+        f"{shape.__name__}Output",
+        [(field.name, field.type, msgspec.field(default=None, name=field.encode_name)) for field in kept],
+        frozen=True,
+        kw_only=True,
+    )
+    made.__doc__ = shape.__doc__
+    return made
+
+
 class _Get:
     """Get one object. `Applied.data` is the whole of it; the output leaves an invoice's trees out."""
 
     repeat: ClassVar[str] = "read"
     calls: ClassVar[str] = "1 read"
     input = GetInput
+    output: ClassVar[type[msgspec.Struct]]
     object: ClassVar[str]
     listed: ClassVar[str]
 
@@ -175,6 +200,7 @@ class GetAccount(_Get):
     name: ClassVar[str] = "get_account"
     title: ClassVar[str] = "Get an account"
     calls: ClassVar[str] = "1 read; 1 more where the account lacks email or address"
+    output = togai.Account
     object = ACCOUNT
     listed = "accounts"
 
@@ -197,6 +223,7 @@ class GetCustomer(_Get):
 
     name: ClassVar[str] = "get_customer"
     title: ClassVar[str] = "Get a customer"
+    output = togai.Customer
     object = CUSTOMER
     listed = "customers"
 
@@ -206,6 +233,7 @@ class GetInvoice(_Get):
 
     name: ClassVar[str] = "get_invoice"
     title: ClassVar[str] = "Get an invoice"
+    output = _without_trees(togai.Invoice)
     object = INVOICE
     listed = "invoices"
 

@@ -142,8 +142,11 @@ def body(call: Call) -> dict[str, Any]:
 
 
 async def carried_out(action: str, view: Known, session: Session, **given: Any) -> Applied:
-    """Plan, apply, and remember the pair."""
+    """Plan, apply, see that it gives what it declares and nothing else, and remember the pair."""
     done = await app.actions[action].apply(called(action, view, **given), session)
+    declared = {field.name: field for field in msgspec.structs.fields(app.actions[action].output)}  # type: ignore[attr-defined]
+    assert done.output.keys() <= declared.keys()
+    assert {name for name, field in declared.items() if field.required} <= done.output.keys()
     if done.pair:
         view.learn(done.pair)
     return done

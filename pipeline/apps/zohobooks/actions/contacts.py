@@ -57,6 +57,14 @@ class EnsureContactInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     missing: Literal["create", "park", "skip"] = "create"
 
 
+class ContactOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer that is there now, under Zoho's id."""
+
+    contact_id: str
+    contact_name: str
+    currency_code: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Write:
     """One contact to write: by its id (`contact_id`) or, without, by our unique field."""
@@ -105,6 +113,7 @@ class UpsertContact:
     repeat: ClassVar[str] = "keyed"
     calls: ClassVar[str] = "1; 2 where another customer has the name; 0 where nothing changed; without the field more"
     input: type[UpsertContactInput] = UpsertContactInput
+    output: type[ContactOutput] = ContactOutput
 
     def plan(self, input: UpsertContactInput, view: View) -> Plan:
         mapped = view.mapped(input.source)
@@ -132,6 +141,7 @@ class EnsureContact:
     repeat: ClassVar[str] = "keyed"
     calls: ClassVar[str] = "0 where it is mapped; else 1, 2 where another has the name; without the field more"
     input: type[EnsureContactInput] = EnsureContactInput
+    output: type[ContactOutput] = ContactOutput
 
     def plan(self, input: EnsureContactInput, view: View) -> Plan:
         mapped = view.mapped(input.source)

@@ -62,6 +62,23 @@ class MarkInvoiceSentInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     source: ObjectRef | None = None
 
 
+class CreateInvoiceOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """The invoice that is there now. Amounts are decimal text; `difference` is there where Zoho's total is another."""
+
+    invoice_id: str
+    invoice_number: str
+    total: str
+    status: str
+    difference: str | None = None
+
+
+class MarkInvoiceSentOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """The invoice, and the status it has."""
+
+    invoice_id: str
+    status: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Booked:
     """What the answer is compared with; `numbered` where the invoice has to be looked up first."""
@@ -88,6 +105,7 @@ class CreateInvoice:
     repeat: ClassVar[str] = "keyed"
     calls: ClassVar[str] = "1; 0 where it is mapped; without the unique field 2 or more"
     input: type[CreateInvoiceInput] = CreateInvoiceInput
+    output: type[CreateInvoiceOutput] = CreateInvoiceOutput
 
     def plan(self, input: CreateInvoiceInput, view: View) -> Plan:
         settings = settings_of(view)
@@ -171,6 +189,7 @@ class MarkInvoiceSent:
     repeat: ClassVar[str] = "idempotent"
     calls: ClassVar[str] = "1; 2 where Zoho refuses; 0 where it is known to be sent"
     input: type[MarkInvoiceSentInput] = MarkInvoiceSentInput
+    output: type[MarkInvoiceSentOutput] = MarkInvoiceSentOutput
 
     def plan(self, input: MarkInvoiceSentInput, view: View) -> Plan:
         if not input.invoice_id:

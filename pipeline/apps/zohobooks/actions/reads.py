@@ -18,6 +18,27 @@ class GetInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     id: str
 
 
+class GetContactOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later step may read of a customer."""
+
+    contact_id: str
+    contact_name: str
+    currency_code: str
+    status: str
+
+
+class GetInvoiceOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later step may read of an invoice. Amounts are decimal text."""
+
+    invoice_id: str
+    invoice_number: str
+    customer_id: str
+    currency_code: str
+    total: str
+    balance: str
+    status: str
+
+
 class GetContact:
     """Read a contact as it is now."""
 
@@ -26,13 +47,14 @@ class GetContact:
     repeat: ClassVar[str] = "read"
     calls: ClassVar[str] = "1"
     input: type[GetInput] = GetInput
+    output: type[GetContactOutput] = GetContactOutput
 
     def plan(self, input: GetInput, view: View) -> Plan:
         return _plan(input, view, "contacts")
 
     async def apply(self, call: Call, session: Session) -> Applied:
         id_, contact = object_of(await session.send(call.request), "contact", "contact_id", lost=Retry)
-        output = {name: text(contact, name) for name in ("contact_id", "contact_name", "currency_code", "status")}
+        output = {name: text(contact, name) for name in GetContactOutput.__struct_fields__}
         version = text(contact, "last_modified_time")
         return Applied("read", output, contact_ref(id_), data=contact, sourceversion=version)
 
@@ -45,14 +67,14 @@ class GetInvoice:
     repeat: ClassVar[str] = "read"
     calls: ClassVar[str] = "1"
     input: type[GetInput] = GetInput
+    output: type[GetInvoiceOutput] = GetInvoiceOutput
 
     def plan(self, input: GetInput, view: View) -> Plan:
         return _plan(input, view, "invoices")
 
     async def apply(self, call: Call, session: Session) -> Applied:
         id_, invoice = object_of(await session.send(call.request), "invoice", "invoice_id", lost=Retry)
-        names = ("invoice_id", "invoice_number", "customer_id", "currency_code", "total", "balance", "status")
-        output = {name: text(invoice, name) for name in names}
+        output = {name: text(invoice, name) for name in GetInvoiceOutput.__struct_fields__}
         version = text(invoice, "last_modified_time")
         return Applied("read", output, invoice_ref(id_), data=invoice, sourceversion=version)
 
