@@ -35,6 +35,7 @@ class Grant:
 
 @dataclass(slots=True)
 class Refresh:
+    number: int
     token: str
     client_id: str
     scopes: frozenset[str]
@@ -63,6 +64,7 @@ class OAuth:
         self._refresh: OrderedDict[str, Refresh] = OrderedDict()
         self._access: dict[str, Access] = {}
         self._made = 0
+        self._granted = 0
 
     def grant(self, client_id: str, scopes: Iterable[str], seconds: float = CODE_SECONDS) -> str:
         """What "Generate Code" of the API console gives. Raises KeyError for an unknown client."""
@@ -100,9 +102,20 @@ class OAuth:
     def refresh_tokens(self) -> int:
         return len(self._refresh)
 
+    def number(self, token: str) -> int:
+        """Which refresh token it is, counted from 1; 0 for one that is not alive."""
+        refresh = self._refresh.get(token)
+        return refresh.number if refresh else 0
+
+    def about(self, request: Request) -> dict[str, str]:
+        """What the ledger may know of a token request: no secret."""
+        given = _given(request)
+        number = self.number(given.get("refresh_token", ""))
+        return {"grant_type": given.get("grant_type", "")[:40], "refresh_token": f"#{number}"}
+
     def token(self, request: Request) -> Reply:
         """``POST /oauth/v2/token``. Parameters in the form body, or in the query as Zoho also takes them."""
-        given = {**request.query, **dict(parse_qsl(request.body.decode("utf-8", "replace")))}
+        given = _given(request)
         client_id = given.get("client_id", "")
         secret = self._clients.get(client_id)
         if secret is None:
@@ -121,7 +134,8 @@ class OAuth:
         grant = self._codes.pop(code, None)
         if grant is None or grant.client_id != client_id or grant.expires <= self._clock.now():
             return _error("invalid_code")
-        refresh = Refresh(self._make("refresh"), client_id, grant.scopes)
+        self._granted += 1
+        refresh = Refresh(self._granted, self._make("refresh"), client_id, grant.scopes)
         self._refresh[refresh.token] = refresh
         if len(self._refresh) > REFRESH_TOKENS:
             _, oldest = self._refresh.popitem(last=False)
@@ -167,6 +181,10 @@ class OAuth:
         self._made += 1
         digest = hashlib.sha256(f"{kind}/{self._made}/{self._clock.now()}".encode()).hexdigest()
         return f"1000.{digest[:32]}.{digest[32:]}"
+
+
+def _given(request: Request) -> dict[str, str]:
+    return {**request.query, **dict(parse_qsl(request.body.decode("utf-8", "replace")))}
 
 
 def _error(name: str) -> Reply:

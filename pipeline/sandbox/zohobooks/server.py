@@ -55,6 +55,7 @@ class ZohoBooksTwin(Twin):
     def admit(self, request: Request) -> Reply | None:
         if request.segments == TOKEN and request.method == "POST":
             request.entry.kind = "oauth.token"
+            request.entry.ids |= self.state.oauth.about(request)
             return None
         try:
             self._admit(request)
@@ -102,6 +103,8 @@ class ZohoBooksTwin(Twin):
         request.state = (books, route)
 
     def _answer(self, request: Request) -> Reply:
+        """The token is looked at once more: it may have died while the call took its time."""
+        self._access(request)
         if request.state is None:
             return settings.organizations(list(self.state.organizations.values()))
         books, route = request.state

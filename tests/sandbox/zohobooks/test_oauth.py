@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.sandbox.support import CLIENT, SECRET, Zoho, code_of
+from tests.sandbox.support import CLIENT, ORGANIZATION, SECRET, Zoho, code_of
 
 
 def test_a_code_gives_tokens_and_the_twins_own_address_as_api_domain(zoho: Zoho) -> None:
@@ -120,3 +122,30 @@ def test_a_revoked_refresh_token_is_dead_with_its_access_tokens_and_others_live_
     assert zoho.refresh().json() == {"error": "invalid_code"}
     assert oauth.access(zoho.tokens["access_token"]) is None
     assert oauth.access(other["access_token"]) is not None
+
+
+def test_a_token_that_dies_while_calls_take_their_time_is_dead_for_all_of_them(zoho: Zoho) -> None:
+    zoho.served.twin.latency = 5.0
+    with ThreadPoolExecutor() as callers:
+        calls = [callers.submit(zoho.call, "GET", "contacts") for _ in range(3)]
+        deadline = time.monotonic() + 20
+        while zoho.served.ledger.in_flight(ORGANIZATION) < 3:
+            assert time.monotonic() < deadline, "the calls do not arrive"
+            time.sleep(0.01)
+        zoho.served.call(zoho.served.twin.revoke_tokens)
+        zoho.served.clock.advance(5.0)
+        assert {code_of(call.result()) for call in calls} == {(401, 57)}
+
+
+def test_the_ledger_tells_refresh_tokens_apart_without_knowing_them(zoho: Zoho) -> None:
+    zoho.refresh()
+    second = zoho.exchange(zoho.code()).json()["refresh_token"]
+    zoho.refresh(second)
+    asked = [entry for entry in zoho.served.ledger.entries if entry.kind == "oauth.token"]
+    assert [(entry.ids["grant_type"], entry.ids["refresh_token"]) for entry in asked] == [
+        ("authorization_code", "#0"),
+        ("refresh_token", "#1"),
+        ("authorization_code", "#0"),
+        ("refresh_token", "#2"),
+    ]
+    assert second not in json.dumps([entry.public() for entry in asked])
