@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import cast
 
 import msgspec
 
@@ -25,9 +24,10 @@ from pipeline.apps.incoming import complete
 from pipeline.errors import ConfigurationError, Undecodable
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable
+from pipeline.kafka.messages import headers_of
 from pipeline.operations.delivery import Delivery
 from pipeline.operations.reader import Scan, ends_of, scan
-from pipeline.schemas.codec import Codec, Headers
+from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.records import Lane
 from pipeline.schemas.topics import Topics
@@ -157,7 +157,7 @@ class Replay:
         seen: set[tuple[str, str]] = set()
         for message in scan(self.access, asked):
             try:
-                event = self.codec.decode_event(message.value(), cast(Headers | None, message.headers()), message.key())
+                event = self.codec.decode_event(message.value(), headers_of(message), message.key())
                 event = complete(event, self.apps)
             except Undecodable:
                 left_out["unreadable"] += 1
