@@ -64,7 +64,7 @@ def _condition(connection: "Connection", state: "ConnectionState | None") -> dic
 
 
 def check(ids: Ids = None, json: Json = False) -> None:
-    """Run the start-up checks with the stored credentials; each failure says what to mend. Reads only."""
+    """Run the start-up checks with the stored credentials; failures and warnings say what to mend. Reads only."""
     import asyncio
 
     from pipeline.cli.installation import installation
@@ -80,8 +80,9 @@ def check(ids: Ids = None, json: Json = False) -> None:
             return [await applier.test(connection) for connection in chosen]
 
         done = asyncio.run(all_tests())
-    rows = [{"id": item.id, "works": item.good, "remedy": item.remedy} for item in done]
-    output.table("Connections", ["id", "works", "remedy"], rows)
+    rows = [{"id": item.id, "works": item.good, "remedy": item.remedy, "warnings": item.note} for item in done]
+    columns = ["id", "works", "remedy", *(["warnings"] if any(item.note for item in done) else [])]
+    output.table("Connections", columns, rows)
     if not all(item.good for item in done):
         raise typer.Exit(Exit.SOME_FAILED)
 

@@ -90,7 +90,7 @@ class Applier:
         """Run the start-up checks of a stored connection."""
         async with self._transport() as transport:
             checked = await check(connection, self.apps[connection.app], self.box, transport)
-        return Done("connection", connection.id, "unchanged", checked.remedy)
+        return Done("connection", connection.id, "unchanged", checked.remedy, checked.warnings)
 
     async def _connection(self, planned: PlannedConnection, writer: ControlWriter) -> Done:
         if not planned.changed and planned.stored is not None:
@@ -103,15 +103,16 @@ class Applier:
                 return Done("connection", planned.id, "failed", str(error))
         if planned.stored is None:
             writer.write([record])
-            return Done("connection", planned.id, "create", await self._remedy(record))
-        remedy = await self._remedy(record)
-        if remedy:
-            return Done("connection", planned.id, "failed", f"not written, what was stored stays: {remedy}")
+            tested = await self._tested(record)
+            return Done("connection", planned.id, "create", tested.remedy, tested.note)
+        tested = await self._tested(record)
+        if tested.remedy:
+            return Done("connection", planned.id, "failed", f"not written, what was stored stays: {tested.remedy}")
         writer.write([record])
-        return Done("connection", planned.id, "update", note=planned.note)
+        return Done("connection", planned.id, "update", note="; ".join(filter(None, (planned.note, tested.note))))
 
-    async def _remedy(self, record: Connection) -> str:
-        return (await self.test(record)).remedy if self.probe else ""
+    async def _tested(self, record: Connection) -> Done:
+        return await self.test(record) if self.probe else Done("connection", record.id, "unchanged")
 
     async def _exchange(self, planned: PlannedConnection) -> Connection:
         async with self._transport() as transport:

@@ -45,6 +45,11 @@ class Checked:
     def works(self) -> bool:
         return not self.remedy
 
+    @property
+    def warnings(self) -> str:
+        """What works, and less well than it could."""
+        return "; ".join(map(str, self.profile.get("warnings", ())))
+
 
 async def connect(
     *,

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.cli.run import Role
 from pipeline.sandbox.faults import Effect, Fault
+from tests.e2e.control import BOOKS
 from tests.e2e.events import Backlog
 from tests.e2e.judge import all_promises_hold
 from tests.e2e.machine import Machine
@@ -32,6 +33,8 @@ def test_without_the_unique_fields_lost_answers_and_kill_9_leave_one_object_a_ke
     books = machine.control.books(unique_field="preferred", quiet_seconds=1, lag_seconds=1)
     done = machine.apply(machine.control.write([machine.control.togai(), books], machine.control.links()))
     assert all(item.good for item in done.values()), done
+    assert "cf_togai_invoice_id does not exist" in done[BOOKS].note
+    assert "promises less than the field" in machine.pipeline("connections", "test", "--json").stdout
     twins.books.twin.latency = LATENCY
     for seed, effect in enumerate(LOST, start=1):
         for path in ("*/contacts", "*/invoices"):
