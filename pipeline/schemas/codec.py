@@ -97,13 +97,13 @@ class Codec:
         attributes: dict[str, Any] = {}
         try:
             for name, raw in headers:
-                text = (raw or b"").decode()
+                # Other headers are not ours to read: they may hold any bytes.
                 if name.startswith("ce_"):
-                    attributes[name[3:].lower()] = text
+                    attributes[name[3:].lower()] = _text(raw)
                 elif name == "traceparent":
-                    attributes.setdefault("traceparent", text)
+                    attributes.setdefault("traceparent", _text(raw))
                 elif name.lower() == "content-type":
-                    attributes["datacontenttype"] = text
+                    attributes["datacontenttype"] = _text(raw)
             attributes.pop("data", None)
             event = msgspec.convert(attributes, Event, strict=False)
         except _BROKEN as error:
@@ -202,6 +202,10 @@ class Codec:
         if stored is None:
             raise Undecodable("unknown_schema", f"no schema of ours has the fingerprint {mark.hex()}")
         return stored.parsed
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode()
 
 
 def build_codec(settings: Settings) -> Codec:

@@ -22,10 +22,10 @@ class Record:
     def __init__(
         self, access: KafkaAccess, topics: Topics, codec: Codec, *, broken: tuple[type[Any], ...] = (Event,)
     ) -> None:
-        """`broken`: the kinds that a test sends itself, and may send unreadable."""
         self._codec = codec
-        self._broken = broken
-        self._kinds: dict[str, type[Any]] = {
+        self.broken = set(broken)
+        """The kinds that a test sends itself, and may send unreadable."""
+        self.kinds: dict[str, type[Any]] = {
             topics.decisions: Decision,
             topics.results: Result,
             topics.steps: Step,
@@ -33,17 +33,20 @@ class Record:
             topics.state: ConnectionState,
         }
         for app in topics.apps:
-            self._kinds[topics.events(app)] = Event
-            self._kinds |= dict.fromkeys((topics.commands(app), topics.commands(app, bulk=True)), Command)
-        self._found: dict[type[Any], list[Any]] = {kind: [] for kind in self._kinds.values()}
-        self.partitions: dict[type[Any], Counter[int]] = {kind: Counter() for kind in self._kinds.values()}
+            self.kinds[topics.events(app)] = Event
+            self.kinds |= dict.fromkeys((topics.commands(app), topics.commands(app, bulk=True)), Command)
+        self._found: dict[type[Any], list[Any]] = {kind: [] for kind in self.kinds.values()}
+        self.partitions: dict[type[Any], Counter[int]] = {kind: Counter() for kind in self.kinds.values()}
         """How many records of a kind there are, by partition number."""
         self.unreadable = 0
+        self.seen_again = 0
+        """Records that the reader went back to, as it may when a broker was away: they are on the topic once."""
+        self._next: dict[tuple[str, int], int] = {}
         self._reader = access.reader()
         self._reader.assign(
             [
                 TopicPartition(topic, index, OFFSET_BEGINNING)
-                for topic in self._kinds
+                for topic in self.kinds
                 for index in range(topics.partitions)
             ]
         )
@@ -55,13 +58,18 @@ class Record:
             value = message.value()
             if message.error() is not None or value is None:
                 continue
+            place, offset = (message.topic() or "", message.partition() or 0), message.offset() or 0
+            if offset < self._next.get(place, 0):
+                self.seen_again += 1
+                continue
+            self._next[place] = offset + 1
             came += 1
-            kind = self._kinds[message.topic() or ""]
+            kind = self.kinds[message.topic() or ""]
             self.partitions[kind][message.partition() or 0] += 1
             try:
                 self._found[kind].append(self._codec.decode(kind, value))
             except Undecodable:
-                assert kind in self._broken, f"a record of our own cannot be read: {message.topic()} {value[:200]!r}"
+                assert kind in self.broken, f"a record of our own cannot be read: {message.topic()} {value[:200]!r}"
                 self.unreadable += 1
         return came
 

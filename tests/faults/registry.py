@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults import broker, crash, keyless, rebalance, zombie
+from tests.faults import broker, crash, keyless, poison, rebalance, zombie
 from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -11,4 +11,5 @@ FAULTS: tuple[Fault, ...] = (
     *rebalance.FAULTS,
     *zombie.FAULTS,
     *broker.FAULTS,
+    *poison.FAULTS,
 )

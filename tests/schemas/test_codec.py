@@ -122,6 +122,12 @@ def test_binary_mode_takes_the_attributes_from_the_headers() -> None:
     )
 
 
+def test_headers_of_others_may_hold_any_bytes() -> None:
+    headers = [("ce_type", b"togai.account.created"), ("b3", b"\xff\xfe"), ("empty", None)]
+
+    assert JSON_CODEC.decode_event(b'{"id": "a"}', headers).type == "togai.account.created"
+
+
 def test_binary_mode_may_carry_avro() -> None:
     ref = ObjectRef(app="togai", type="account", id="acme")
     event = JSON_CODEC.decode_event(single_object(Mapping(other=ref)), [("ce_type", b"togai.x")])

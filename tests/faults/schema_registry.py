@@ -1,0 +1,90 @@
+"""A schema registry of the tests, over HTTP, that can be away for a while."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from pipeline.sandbox.wire import Json, encode
+from pipeline.schemas.avro.files import FOLDER
+from pipeline.schemas.codec import Codec
+from pipeline.schemas.envelope import Event
+from pipeline.settings import Encoding
+
+EVENT, PROTOBUF, NONSENSE, UNKNOWN = 1, 2, 3, 404
+"""Schema ids: of our events, of what is no Avro, of what is no schema, and of none."""
+_MARK = 10
+"""Bytes of the single-object framing."""
+
+
+class SchemaRegistry(ThreadingHTTPServer):
+    """`away`: None, or how it fails: ``503``, ``page`` (200 with HTML), ``reset`` (hangs up)."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.away: str | None = None
+        self.asked = 0
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: SchemaRegistry
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        if self.server.away == "reset":
+            self.close_connection = True
+            return
+        if self.server.away is not None:
+            status, body = (503, b"down") if self.server.away == "503" else (200, b"<html>Please log in</html>")
+        else:
+            found = _schemas().get(self.path)
+            status, body = (200, found) if found else (404, b'{"error_code":40403}')
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+def _schemas() -> dict[str, bytes]:
+    event = (FOLDER / "Event.avsc").read_text(encoding="utf-8")
+    rows: dict[int, Json] = {
+        EVENT: {"schema": event},
+        PROTOBUF: {"schema": "{}", "schemaType": "PROTOBUF"},
+        NONSENSE: {"schema": '{"type":"nonsense"}'},
+    }
+    return {f"/schemas/ids/{id_}": json.dumps(row).encode() for id_, row in rows.items()}
+
+
+@contextmanager
+def schema_registry() -> Iterator[SchemaRegistry]:
+    server = SchemaRegistry()
+    thread = threading.Thread(target=server.serve_forever, name="schema-registry")
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def in_avro(event: Json) -> bytes:
+    """`event` in Avro's single-object encoding."""
+    codec = Codec(Encoding.AVRO)
+    return codec.encode(codec.decode(Event, encode(event)))
+
+
+def in_confluent(event: Json, id_: int = EVENT) -> bytes:
+    """`event` in the Confluent wire format, under any schema id."""
+    return b"\x00" + id_.to_bytes(4, "big") + in_avro(event)[_MARK:]
