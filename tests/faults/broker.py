@@ -29,7 +29,7 @@ BETWEEN = 3.0
 """Seconds of work between two faults, at least; more until there are new results."""
 PATIENCE = 60.0
 SHORT = ("kill", "pause")
-ROUNDS = {Size.SHORT: 1, Size.LONG: 4}
+ROUNDS = {Size.SHORT: 1, Size.LONG: 2}
 
 
 def run(lab: Lab, rng: random.Random, size: Size) -> Row:

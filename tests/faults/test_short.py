@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from typing import Any, cast
 
 import pytest
 
@@ -28,11 +29,8 @@ def rows(
     request: pytest.FixtureRequest, kafka: KafkaAccess, jars: JarSource, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rows]:
     """Of the faults that were chosen, two at a time."""
-    chosen: list[Fault] = [
-        item.callspec.params["fault"]
-        for item in request.session.items
-        if item.path == request.path and isinstance(item, pytest.Function) and hasattr(item, "callspec")
-    ]
+    items = [cast(Any, item) for item in request.session.items if item.path == request.path]
+    chosen: list[Fault] = [item.callspec.params["fault"] for item in items if hasattr(item, "callspec")]
     directory = tmp_path_factory.mktemp("faults")
     with Runner(lambda: Lab(kafka, directory, jars), SEED, Size.SHORT, JOBS) as runner:
         futures = runner.submit([(fault, 0) for fault in chosen])
