@@ -1,0 +1,481 @@
+"""Every guard of the promises, the edit that takes it out, and the test that then fails.
+
+`python -m tests.guards` applies each edit to a copy and runs its test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """`old` occurs once in `file` and becomes `new`; `test` is a pytest node id below ``tests``.
+
+    `kafka`: the test needs a broker. `model`: the model (`tests/model`) fails without the guard as well.
+    """
+
+    name: str
+    promise: str
+    file: str
+    old: str
+    new: str
+    test: str
+    kafka: bool = False
+    model: bool = False
+
+
+_FAILURES = "sinks/test_worker_failures.py::"
+_OWNER = "sinks/test_owner.py::"
+_ASIDE = "sinks/test_aside.py::"
+_BEHIND = "sinks/test_behind.py::"
+_LIMITER = "sinks/test_limiter.py::"
+_MAPPINGS = "sinks/test_mappings.py::"
+_TAKEOVER = "sinks/test_worker_takeover.py::"
+_COMMANDS = "sinks/test_worker_commands.py::"
+_DECIDE = "agents/test_batch.py::"
+_CONTACTS = "apps/zohobooks/test_contacts.py::"
+_ZOMBIE = f"{_FAILURES}test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_when_it_wakes"
+_HAND_OVER = f"{_FAILURES}test_sigterm_hands_over_without_leaving_a_command_in_doubt"
+
+FENCE = (
+    Guard(
+        "offset-fence",
+        "every transaction carries the offsets of what it touches: a worker that lost its partitions cannot commit",
+        "pipeline/sinks/worker.py",
+        "            for index in tick.touched\n            for topic",
+        "            for index in tick.touched\n            if not tick.ended\n            for topic",
+        _ZOMBIE,
+        kafka=True,
+    ),
+    Guard(
+        "lease",
+        "no call starts after the lease that the last commit renewed",
+        "pipeline/sinks/calls.py",
+        "budget.owner.closing or not self._lease.held",
+        "budget.owner.closing",
+        "sinks/test_worker_lease.py::test_no_request_leaves_once_the_lease_is_over",
+        model=True,
+    ),
+    Guard(
+        "lease-within-session",
+        "the lease ends before the session can",
+        "pipeline/sinks/timing.py",
+        "return self.session - self.heartbeat",
+        "return 4.0",
+        "sinks/test_worker_lease.py::test_the_lease_ends_before_the_session_can",
+    ),
+    Guard(
+        "drain",
+        "calls in flight end before a partition is handed over",
+        "pipeline/sinks/worker.py",
+        "deadline = time.monotonic() + self._timing.drain",
+        "deadline = time.monotonic()",
+        _HAND_OVER,
+        kafka=True,
+    ),
+    Guard(
+        "give-back",
+        "what was armed and never called is queued for the next owner, not in doubt",
+        "pipeline/sinks/partition.py",
+        "                owner.give_back(tick)\n",
+        "",
+        _HAND_OVER,
+        kafka=True,
+    ),
+    Guard(
+        "agents-in-turn",
+        "a batch is committed after the one before it, or not at all: offsets never pass what was not decided",
+        "pipeline/agents/transaction.py",
+        "            batch.await_turn()\n",
+        "",
+        "agents/test_exactly_once.py::test_a_batch_that_fails_at_any_point_comes_again",
+        kafka=True,
+    ),
+    Guard(
+        "one-refresh",
+        "one token request at a time, and none where another got a token meanwhile",
+        "pipeline/apps/zohobooks/auth.py",
+        "            if held and held.value != rejected:\n                return held.value\n",
+        "",
+        f"{_COMMANDS}test_many_rejected_calls_at_once_cost_one_token_request",
+        kafka=True,
+    ),
+)
+
+LEDGER = (
+    Guard(
+        "intent-before-call",
+        "a call starts when its intent is committed, not before",
+        "pipeline/sinks/owner.py",
+        "        self._store(entry, tick)\n        tick.starts.append(",
+        "        tick.starts.append(",
+        f"{_OWNER}test_one_party_has_one_open_call_and_keeps_its_order",
+        model=True,
+    ),
+    Guard(
+        "body-in-intent",
+        "a ledger row holds the whole command: the offset has moved past it",
+        "pipeline/sinks/entry.py",
+        "command=self.command,\n            topic=",
+        "command=Command(**{name: getattr(self.command, name) for name in Command.__struct_fields__} | {'input': {}}),"
+        "\n            topic=",
+        f"{_OWNER}test_an_intent_holds_the_whole_command",
+        model=True,
+    ),
+    Guard(
+        "tombstone",
+        "a command that has ended leaves the ledger with its result",
+        "pipeline/sinks/ending.py",
+        "    if entry.stored:\n",
+        "    if False:\n",
+        f"{_OWNER}test_a_command_that_succeeded_ends_in_one_result_with_both_mapping_rows_and_a_tombstone",
+        model=True,
+    ),
+    Guard(
+        "restore-to-high-watermark",
+        "the ledger is read to its real end, past what an open transaction of a dead worker hides",
+        "pipeline/kafka/compacted.py",
+        """self._access.reader({"isolation.level": "read_uncommitted"})""",
+        "self._access.reader()",
+        f"{_TAKEOVER}test_an_open_transaction_of_a_dead_producer_in_the_ledger_is_waited_for",
+        kafka=True,
+    ),
+    Guard(
+        "reschedule-restored",
+        "heads that a predecessor left waiting go on",
+        "pipeline/sinks/owner.py",
+        "            self._activate(head, now)\n\n    def release",
+        "            pass\n\n    def release",
+        f"{_OWNER}test_a_restored_intent_is_in_doubt_and_its_party_waits_behind_it",
+        model=True,
+    ),
+    Guard(
+        "doubt",
+        "an intent that a predecessor left is in doubt for the quiet period, not called at once",
+        "pipeline/sinks/owner.py",
+        "                    self._timers.set(entry, now + self.state.quiet_period)\n",
+        "                    self._timers.set(entry, now)\n",
+        f"{_OWNER}test_a_restored_intent_is_in_doubt_and_its_party_waits_behind_it",
+        model=True,
+    ),
+    Guard(
+        "doubt-of-our-own",
+        "a call whose answer was lost is not repeated before it can have no effect any more",
+        "pipeline/sinks/owner.py",
+        "self._wait(entry, LedgerState.DOUBT, now + self.state.quiet_period, str(error), tick)",
+        "self._wait(entry, LedgerState.DOUBT, now + 1, str(error), tick)",
+        f"{_OWNER}test_a_lost_answer_is_in_doubt_until_the_quiet_period_has_passed",
+        model=True,
+    ),
+    Guard(
+        "dedupe-open",
+        "a command that is open already is not taken twice",
+        "pipeline/sinks/owner.py",
+        "                self.try_again(known, entry.redrive)\n            return\n",
+        "                self.try_again(known, entry.redrive)\n",
+        "sinks/test_worker_owner.py::test_a_command_that_came_twice_while_it_was_open_has_one_result",
+    ),
+)
+
+ORDER = (
+    Guard(
+        "one-open-command-a-party",
+        "the next command of a party starts when the one before it has ended",
+        "pipeline/sinks/parties.py",
+        "        return len(queue) == 1\n",
+        "        return True\n",
+        f"{_OWNER}test_one_party_has_one_open_call_and_keeps_its_order",
+        model=True,
+    ),
+    Guard(
+        "order-of-taking",
+        "what was taken later comes later, whatever the clocks of two owners say",
+        "pipeline/sinks/owner.py",
+        "self._last_taken = max(entry.taken, self._last_taken + TICK_OF_ORDER)",
+        "self._last_taken = entry.taken",
+        f"{_OWNER}test_the_order_of_a_party_outlives_owners_whose_clocks_disagree",
+        model=True,
+    ),
+    Guard(
+        "one-passes-at-a-time",
+        "of a party with a parked head, one command at a time passes it",
+        "pipeline/sinks/order.py",
+        "                self._passing[party] = entry\n                self.parties.make_ready(entry)\n",
+        "                self.parties.make_ready(entry)\n",
+        f"{_OWNER}test_one_command_of_a_party_at_a_time_passes_its_parked_head",
+        model=True,
+    ),
+    Guard(
+        "passing-is-restored",
+        "a call that passed a parked head goes on with the next owner",
+        "pipeline/sinks/order.py",
+        "        if not head and entry.state in UNDER_WAY:\n",
+        "        if False:\n",
+        f"{_OWNER}test_a_restored_call_that_passed_a_parked_head_goes_on",
+        model=True,
+    ),
+    Guard(
+        "superseded",
+        "what is older than what was applied is not applied",
+        "pipeline/apps/zohobooks/actions/contacts.py",
+        "        if older(input.party.version, mapped.version):\n",
+        "        if False:\n",
+        f"{_CONTACTS}test_only_a_version_that_is_surely_older_is_superseded",
+    ),
+    Guard(
+        "newer-version-noted",
+        "a newer version of the same content is noted: what lies between stays superseded",
+        "pipeline/sinks/owner.py",
+        "plan.output, pair=plan.pair)",
+        "plan.output)",
+        "sinks/test_versions.py::test_a_newer_version_of_the_same_content_is_noted_without_a_call",
+        model=True,
+    ),
+    Guard(
+        "set-aside",
+        "a party waits behind a command that a person has to settle",
+        "pipeline/sinks/owner.py",
+        "            self.order.set_aside(entry)\n            self._store(entry, tick)\n",
+        "            self._store(entry, tick)\n            self.forget(entry)\n",
+        f"{_ASIDE}test_the_refusal_has_its_result_and_letter_at_once_and_the_party_waits",
+        model=True,
+    ),
+    Guard(
+        "aside-is-restored",
+        "a party that was set aside stays so with the next owner",
+        "pipeline/sinks/order.py",
+        "        if entry.state is LedgerState.ASIDE:\n            self.aside[party] = entry\n        return head",
+        "        return head",
+        f"{_ASIDE}test_a_successor_keeps_the_party_aside",
+        model=True,
+    ),
+    Guard(
+        "stand-in-line",
+        "whoever comes behind commands that were passed over waits behind them",
+        "pipeline/sinks/partition.py",
+        "        if line is None and self._passed_over(arrival, tick):\n            return True\n",
+        "",
+        f"{_BEHIND}test_what_was_passed_over_starts_in_its_order_and_none_twice",
+        model=True,
+    ),
+    Guard(
+        "line-is-restored",
+        "a successor reads what was passed over",
+        "pipeline/sinks/partition.py",
+        "            self.lines.restore(state.connection, state.behind)\n",
+        "            pass\n",
+        f"{_BEHIND}test_a_successor_goes_on_from_there_and_leaves_nothing_out",
+        model=True,
+    ),
+    Guard(
+        "pass-over",
+        "connections that share a partition do not hold each other up",
+        "pipeline/sinks/partition.py",
+        "        elif line is not None or not (self._crowded or arrival.topic in self._bulk):\n",
+        "        elif True:\n",
+        f"{_BEHIND}test_a_connection_with_a_backlog_holds_up_nobody_beside_it",
+    ),
+    Guard(
+        "deadline",
+        "what waits for a mapping is given up at its deadline",
+        "pipeline/sinks/owner.py",
+        "            elif entry.state is LedgerState.PARKED and self.state.running:\n",
+        "            elif False:\n",
+        f"{_ASIDE}test_a_parked_command_is_given_up_at_its_deadline_and_says_what_it_waited_for",
+    ),
+)
+
+LIMITER = (
+    Guard(
+        "limiter-counts-open-calls",
+        "a call that may be under way counts in every window",
+        "pipeline/sinks/limiter.py",
+        "free = self.limit - reserve - self._used - open_calls - calls",
+        "free = self.limit - reserve - self._used - calls",
+        f"{_LIMITER}test_no_window_ever_holds_more_calls_than_its_limit_however_long_after_their_intent_they_are_sent",
+        model=True,
+    ),
+    Guard(
+        "limiter-when-sent",
+        "a call counts from when it was sent, not from its intent",
+        "pipeline/sinks/limiter.py",
+        "            self._count([(sent, made)])\n",
+        "            self._count([(reserved_at, made)])\n",
+        f"{_LIMITER}test_no_window_ever_holds_more_calls_than_its_limit_however_long_after_their_intent_they_are_sent",
+    ),
+    Guard(
+        "limiter-restore",
+        "the calls of a predecessor count",
+        "pipeline/sinks/limiter.py",
+        "self._count([*((float(second + 1), count) for second, count in state.calls), (now, state.open_calls)])",
+        "self._count([])",
+        f"{_LIMITER}test_a_successor_counts_the_calls_of_its_predecessor",
+        model=True,
+    ),
+    Guard(
+        "limiter-open-at-take-over",
+        "calls under way at a take-over may have been made until then",
+        "pipeline/sinks/limiter.py",
+        "for second, count in state.calls), (now, state.open_calls)])",
+        "for second, count in state.calls)])",
+        f"{_LIMITER}test_calls_under_way_at_a_take_over_may_have_been_made_until_then",
+        model=True,
+    ),
+    Guard(
+        "limiter-day",
+        "the calls of a day are counted over all owners",
+        "pipeline/sinks/limiter.py",
+        "            if self.day_calls + calls > day - self._reserve(day, lane):\n",
+        "            if False:\n",
+        f"{_LIMITER}test_the_day_ends_at_midnight_of_the_organisation",
+        model=True,
+    ),
+    Guard(
+        "block",
+        "no call before the end of a block",
+        "pipeline/sinks/limiter.py",
+        "        if now < self.blocked_until:\n            return self.blocked_until - now\n",
+        "",
+        f"{_LIMITER}test_a_block_holds_until_its_end",
+    ),
+    Guard(
+        "block-holds-armed-calls",
+        "a block and a stop hold back calls that are armed already",
+        "pipeline/sinks/calls.py",
+        " or budget.owner.held_up(check=budget.check):\n",
+        ":\n",
+        "sinks/test_calls.py::test_calls_armed_before_a_block_was_taken_in_and_handed_over_after_it_are_held_back_too",
+        model=True,
+    ),
+    Guard(
+        "budget-of-an-attempt",
+        "an attempt makes no more calls than were reserved for it",
+        "pipeline/sinks/calls.py",
+        "        if budget.left <= 0:\n",
+        "        if False:\n",
+        "sinks/test_budget.py::test_an_attempt_makes_no_more_calls_than_were_reserved_for_it",
+    ),
+    Guard(
+        "half-open",
+        "an app that gives no answer is tried with one call at a time",
+        "pipeline/sinks/breaker.py",
+        "                return armed == 0\n",
+        "                return True\n",
+        "sinks/test_breaker.py::test_half_open_it_lets_one_call_through_at_a_time",
+    ),
+)
+
+MAPPINGS = (
+    Guard(
+        "mapping-clash",
+        "a pair that would give an object a second counterpart is refused",
+        "pipeline/sinks/owner.py",
+        "            if clash:\n",
+        "            if False:\n",
+        f"{_OWNER}test_a_clash_with_an_existing_pair_is_refused_and_nothing_is_overwritten",
+        model=True,
+    ),
+    Guard(
+        "clash-from-either-side",
+        "a clash is looked for from both sides of a pair",
+        "pipeline/sinks/mappings.py",
+        "        for one, other in ((pair.source, pair.destination), (pair.destination, pair.source)):\n"
+        "            found = self.get(scope, one)\n",
+        "        for one, other in ((pair.source, pair.destination),):\n            found = self.get(scope, one)\n",
+        f"{_MAPPINGS}test_a_second_counterpart_for_either_side_is_a_clash",
+        model=True,
+    ),
+    Guard(
+        "own-rows-first",
+        "older rows of ours that come back from the topic do not hide newer ones",
+        "pipeline/sinks/mappings.py",
+        "        for known in (self._ahead, self._overlay):\n",
+        "        for known in (self._overlay, self._ahead):\n",
+        f"{_MAPPINGS}test_older_rows_of_ours_that_come_back_do_not_overwrite_newer_ones",
+    ),
+    Guard(
+        "undo-of-a-lost-tick",
+        "a pair whose transaction failed is not known to those who come after",
+        "pipeline/sinks/tick.py",
+        "            table.undo(undo)\n",
+        "            pass\n",
+        "sinks/test_tick.py::test_what_was_said_for_lost_partitions_is_dropped_and_its_pairs_are_taken_back",
+    ),
+    Guard(
+        "released-elsewhere",
+        "a mapping that another worker made releases what waits for it",
+        "pipeline/sinks/order.py",
+        "        for entry in self._parked.pop(key, ()):\n",
+        "        for entry in ():\n",
+        f"{_OWNER}test_a_mapping_made_elsewhere_releases_a_parked_command",
+        model=True,
+    ),
+)
+
+DEDUPE = (
+    Guard(
+        "dedupe-events",
+        "an event that comes again is decided once",
+        "pipeline/agents/batch.py",
+        "        if known in window:\n",
+        "        if False:\n",
+        f"{_DECIDE}test_a_repeated_id_gives_the_decision_duplicate_and_no_command",
+        model=True,
+    ),
+    Guard(
+        "dedupe-is-restored",
+        "who takes a partition over knows what was decided on it",
+        "pipeline/agents/batch.py",
+        "            self._dedupe.restore(partition, self._restore(partition))\n",
+        "            pass\n",
+        f"{_DECIDE}test_an_id_restored_from_the_topic_is_a_repeat",
+        model=True,
+    ),
+    Guard(
+        "dedupe-forgets",
+        "what a batch saw that was not committed is no repeat when it comes again",
+        "pipeline/agents/batch.py",
+        "        self._dedupe.forget(partitions)\n",
+        "        pass\n",
+        f"{_DECIDE}test_what_an_aborted_batch_saw_is_no_repeat_when_it_comes_again",
+        model=True,
+    ),
+    Guard(
+        "failed-may-come-again",
+        "an event that had no effect may be sent again",
+        "pipeline/agents/batch.py",
+        "        if had_effect(decided.decision):\n",
+        "        if True:\n",
+        f"{_DECIDE}test_an_event_without_a_link_can_be_sent_again_once_there_is_one",
+        model=True,
+    ),
+    Guard(
+        "replay-has-its-own-ids",
+        "an event is decided once for itself and once for each replay",
+        "pipeline/agents/dedupe.py",
+        r'    return f"{connection}\n{event_id}\n{replay}"',
+        r'    return f"{connection}\n{event_id}"',
+        "agents/test_dedupe.py::test_the_same_id_of_another_connection_or_replay_is_another_event",
+        model=True,
+    ),
+    Guard(
+        "hint",
+        "the data of a hint is not trusted: the object is fetched",
+        "pipeline/flows/decide.py",
+        "    if event.hint:\n",
+        "    if False:\n",
+        f"{_DECIDE}test_a_hint_becomes_a_fetch_at_its_own_connection",
+        model=True,
+    ),
+    Guard(
+        "echo",
+        "what comes back and says what was applied already makes no call",
+        "pipeline/apps/zohobooks/actions/contacts.py",
+        "        if mapped.hash == digest:\n            version",
+        "        if False:\n            version",
+        f"{_CONTACTS}test_a_mapped_account_with_the_same_content_needs_no_call",
+    ),
+)
+
+GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE)
