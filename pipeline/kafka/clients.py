@@ -131,7 +131,14 @@ def consumer_config(access: KafkaAccess, group_id: str, overrides: Mapping[str, 
 
 def reader_config(access: KafkaAccess, overrides: Mapping[str, Any] | None = None) -> Config:
     """Reads assigned partitions to their end, fast; belongs to no group."""
-    own = {"group.id": "unused", "enable.partition.eof": True, "fetch.wait.max.ms": 10}
+    own = {
+        "group.id": "unused",
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 10,
+        # A reader of a large topic waits for Python, not for the broker: what is fetched ahead is memory for nothing.
+        "queued.min.messages": 5_000,
+        "queued.max.messages.kbytes": 8_192,
+    }
     options = {
         name: value
         for name, value in for_consumers(access.options).items()

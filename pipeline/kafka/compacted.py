@@ -50,12 +50,15 @@ class CompactedReader:
     `stall_limit`: seconds without any progress after which restoring raises. It has to outlast the time the broker
     takes to abort a dead transaction (`transaction.timeout.ms` 10 s, and its scan), and stay within
     `max.poll.interval.ms` where a rebalance callback restores.
+    `batch_size`: with rows of some 200 bytes, what 2,000 of them come to stays in the processor's cache; ten thousand
+    take half as long again.
     """
 
-    def __init__(self, access: KafkaAccess, *, batch_size: int = 10_000, stall_limit: float = 45) -> None:
+    def __init__(self, access: KafkaAccess, *, batch_size: int = 2_000, stall_limit: float = 45) -> None:
         self._access = access
         self._batch_size = batch_size
         self._stall_limit = stall_limit
+        self._positions: dict[int, int] = {}
         self._consumer: Consumer | None = None
         self._watermarks: Consumer | None = None
 
@@ -76,15 +79,18 @@ class CompactedReader:
         wanted = there if partitions is None else sorted(partitions)
         ends = {p: end for p, end in self._high_watermarks(topic, wanted).items() if end > 0}
         begin = start or {}
+        self._positions = {p: begin[p] for p in wanted if p in begin}
         self._open().assign([TopicPartition(topic, p, begin.get(p, OFFSET_BEGINNING)) for p in wanted])
         pending = {p for p, end in ends.items() if begin.get(p, 0) < end}
         reached = dict.fromkeys(pending, -1)
         progress = time.monotonic()
         while pending:
             rows, positions = self._take(_ONE_WAIT_SECONDS)
-            for place in self._open().position([TopicPartition(topic, p) for p in pending]):
+            for place in self._open().position([TopicPartition(topic, p) for p in wanted]):
                 # While others write on, the end itself may never be reported.
                 positions[place.partition] = max(place.offset, positions.get(place.partition, 0))
+                if place.offset >= 0:
+                    self._positions[place.partition] = place.offset
             moved = bool(rows)
             for partition, position in positions.items():
                 if partition in pending and position > reached[partition]:
@@ -98,6 +104,11 @@ class CompactedReader:
                 raise RestoreStalled(_stalled(topic, pending, reached, ends, self._stall_limit))
             if rows:
                 yield rows
+
+    @property
+    def restored(self) -> dict[int, int]:
+        """Next offsets by partition, as far as `restore` has come: where a later one may start."""
+        return dict(self._positions)
 
     def poll(self, timeout: float = 0.0) -> list[Message]:
         """Rows that came after the restored ones; empty when there are none within `timeout` seconds."""

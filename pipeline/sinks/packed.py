@@ -59,9 +59,9 @@ class PackedIndex:
         self._arena += block
 
     def seal(self) -> None:
-        """Make what was appended findable. The sort is stable, so later rows stand behind earlier ones of a key."""
+        """Make what was appended findable."""
         hashes = np.frombuffer(self._hashes, dtype=np.int64)
-        order = np.argsort(hashes, kind="stable")
+        order = np.argsort(hashes)
         starts = np.frombuffer(self._starts, dtype=np.uint64)[order]
         self._sorted = hashes[order]
         self._places = starts.astype(np.uint32) if len(self._arena) < _FITS else starts
@@ -71,10 +71,10 @@ class PackedIndex:
     def get(self, key: bytes) -> bytes | None:
         """The row, None where there is none or a tombstone."""
         wanted, check = hash(key), crc32(key)
-        place = int(np.searchsorted(self._sorted, wanted, side="right")) - 1
-        while place >= 0 and int(self._sorted[place]) == wanted:
+        place = int(np.searchsorted(self._sorted, wanted))
+        last = -1
+        while place < len(self._sorted) and int(self._sorted[place]) == wanted:
             if int(self._sums[place]) == check:
-                start = int(self._places[place])
-                return bytes(self._arena[start : self._arena.index(ROW_END, start)]) or None
-            place -= 1
-        return None
+                last = max(last, int(self._places[place]))
+            place += 1
+        return None if last < 0 else bytes(self._arena[last : self._arena.index(ROW_END, last)]) or None

@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 COMMITTED_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
+STALL_SECONDS = 45.0
 
 Row = TypeVar("Row")
 
@@ -108,8 +109,10 @@ def _latest(
 class MappingTail:
     """Keeps a `MappingTable` in step with `id.mappings`, whoever writes it. For one thread."""
 
-    def __init__(self, access: KafkaAccess, topics: Topics, table: MappingTable) -> None:
-        self._reader = CompactedReader(access)
+    def __init__(
+        self, access: KafkaAccess, topics: Topics, table: MappingTable, *, stall_limit: float = STALL_SECONDS
+    ) -> None:
+        self._reader = CompactedReader(access, stall_limit=stall_limit)
         self._topic = topics.mappings
         self._table = table
         self._positions: dict[int, int] = {}
@@ -120,22 +123,22 @@ class MappingTail:
         The first time the whole topic is read, at once or not at all: what a reading that failed had loaded is dropped,
         so the next one begins at the start again.
         """
-        positions = dict(self._positions)
-        with nullcontext() if positions else self._table.bulk():
-            for batch in self._reader.restore(self._topic, start=positions):
-                self._take(batch, positions)
-        self._positions = positions
+        with nullcontext() if self._positions else self._table.bulk():
+            for batch in self._reader.restore(self._topic, start=self._positions):
+                self._take(batch)
+        self._positions = self._reader.restored
 
     def poll(self) -> list[str]:
         """Take in what came since; gives the keys of the rows that landed."""
         batch = self._reader.poll()
-        return [key.decode(errors="replace") for key in self._take(batch, self._positions)]
+        self._positions |= {message.partition() or 0: (message.offset() or 0) + 1 for message in batch}
+        return [key.decode(errors="replace") for key in self._take(batch)]
 
     def close(self) -> None:
         self._reader.close()
 
-    def _take(self, batch: Sequence[Message], positions: dict[int, int]) -> list[bytes]:
-        """Load the rows, and note the next offsets; gives the keys."""
+    def _take(self, batch: Sequence[Message]) -> list[bytes]:
+        """Load the rows; gives their keys."""
         keys, values = [message.key() or b"" for message in batch], [message.value() for message in batch]
         if batch and not self._table.load_all(keys, values):
             for key, value in zip(keys, values, strict=True):
@@ -143,5 +146,4 @@ class MappingTail:
                     self._table.load(key, value)
                 except (ValueError, Undecodable) as error:
                     log.error("a mapping row cannot be read and is left out", key=key, error=str(error))
-        positions |= {message.partition() or 0: (message.offset() or 0) + 1 for message in batch}
         return keys

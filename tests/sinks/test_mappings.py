@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pipeline.apps.base import Pair
+from pipeline.errors import Undecodable
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Mapping, ObjectRef, mapping_key, mapping_scope
 from pipeline.settings import Encoding
@@ -92,6 +93,44 @@ def test_a_base_read_in_bulk_is_found_and_what_comes_later_goes_over_it(encoding
     table.load(mapping_key(SCOPE, ACCOUNT).encode(), None)
     assert table.get(SCOPE, ACCOUNT) is None
     assert not table.has(mapping_key(SCOPE, ACCOUNT))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "by_itself"),
+    [(None, True), (b"{}\n{}", False), (b"", False), (b"not JSON", False), (b'{\n"other": 1}', False)],
+)
+def test_rows_that_do_not_go_all_at_once_go_one_by_one_and_none_takes_the_place_of_another(
+    spoilt: bytes | None, by_itself: bool
+) -> None:
+    table, codec = MappingTable(), Codec()
+    (here, there), key = rows_of(PAIR, codec), mapping_key(SCOPE, ObjectRef(app="togai", type="x", id="1")).encode()
+    with table.bulk():
+        assert table.load_all([here[0], there[0]], [here[1], there[1]])
+        assert not table.load_all([here[0], key, there[0]], [rows_of(PAIR, codec)[0][1], spoilt, b""])
+        if by_itself:
+            table.load(key, spoilt)
+        else:
+            with pytest.raises((ValueError, Undecodable)):
+                table.load(key, spoilt)
+    for one, other in ((ACCOUNT, CONTACT), (CONTACT, ACCOUNT)):
+        found = table.get(SCOPE, one)
+        assert found is not None
+        assert found.other == other
+    assert not table.has(key.decode())
+
+
+def test_ids_may_hold_any_character() -> None:
+    table, codec = MappingTable(), Codec()
+    odd = Pair(ObjectRef(app="togai", type="account", id="a/\x1f\x1e\nü\u20ac"), CONTACT, hash="\x1f", version="\n")
+    table.put(SCOPE, odd)
+    loaded = MappingTable()
+    with loaded.bulk():
+        assert loaded.load_all(*zip(*rows_of(odd, codec), strict=True))
+    for known in (table, loaded):
+        found, back = known.get(SCOPE, odd.source), known.get(SCOPE, CONTACT)
+        assert found is not None
+        assert back is not None
+        assert (found.other, found.hash, found.version, back.other) == (CONTACT, "\x1f", "\n", odd.source)
 
 
 def test_older_rows_of_ours_that_come_back_do_not_overwrite_newer_ones() -> None:
