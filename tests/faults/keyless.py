@@ -22,11 +22,11 @@ from tests.faults.judge import judge
 from tests.faults.lab import SHORT_TIMES, Lab
 from tests.faults.work import LATENCY, Work
 
-LAG = 0.5
+LAG = 0.4
 """Seconds that the lists are behind the writes."""
-LATE = 0.4
+LATE = 0.3
 """Seconds after its 504 that a call is applied."""
-WAITS: Mapping[str, Any] = {"quiet_seconds": 1.5, "lag_seconds": 1.5, "timeout_seconds": 1.0}
+WAITS: Mapping[str, Any] = {"quiet_seconds": 1.0, "lag_seconds": 1.0, "timeout_seconds": 1.0}
 """Longer together than `LAG` and `LATE`: what the connection promises rests on that."""
 LOST = (
     Rule(effect="lose_answer", name="answer lost"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.apps.base import Applied, Session
 from pipeline.apps.zohobooks import app
 from pipeline.apps.zohobooks.actions.by_number import MOST, own_number, own_reference
+from pipeline.apps.zohobooks.lookup import PER_PAGE
 from pipeline.errors import InDoubt, Refused, Retry
 from pipeline.sandbox.config import CustomField
 from pipeline.sandbox.faults import Fault
@@ -64,8 +65,8 @@ class Keyless:
     def fault(self, effect: Any, method: str = "POST", **given: Any) -> None:
         self.zoho.served.place(Fault(effect=effect, method=method, path="*/invoices", **given))
 
-    def hand_made(self, **changed: Any) -> None:
-        """An invoice that a person made in Zoho under the number of ours."""
+    def by_hand(self, **changed: Any) -> None:
+        """The first invoice, as a person changes it in Zoho; or another like it, by another `invoice_id`."""
         self.zoho.served.call(lambda: self.zoho.books.invoices.put({**self.booked[0], **changed}))
 
 
@@ -168,7 +169,7 @@ async def test_a_number_that_is_another_documents_is_refused_as_a_conflict(
     keyless: Keyless, other: dict[str, Any]
 ) -> None:
     await keyless.book()
-    keyless.hand_made(**other)
+    keyless.by_hand(**other)
     if "invoice_number" in other:
         assert (await keyless.book()).settled == ""
         return
@@ -180,8 +181,7 @@ async def test_a_number_that_is_another_documents_is_refused_as_a_conflict(
 
 async def test_two_that_look_like_ours_are_refused_as_a_conflict(keyless: Keyless) -> None:
     await keyless.book()
-    twin = {**keyless.booked[0], "invoice_id": "77", "custom_fields": []}
-    keyless.zoho.served.call(lambda: keyless.zoho.books.invoices.put(twin))
+    keyless.by_hand(invoice_id="77")
     with pytest.raises(Refused, match="is that of invoice") as caught:
         await keyless.book()
     assert caught.value.cause == "conflict"
@@ -205,6 +205,16 @@ async def test_a_filter_that_zoho_ignores_finds_ours_among_all(keyless: Keyless)
     assert len(keyless.booked) == 4
 
 
+async def test_an_invoice_on_a_later_page_is_found(keyless: Keyless) -> None:
+    keyless.zoho.change(ignored_filters=["invoice_number"])
+    await keyless.book(ObjectRef(app="togai", type="invoice", id="x"), invoice(id="x", number=""))
+    for number in range(PER_PAGE - 1):
+        keyless.by_hand(invoice_id=f"x{number}", invoice_number=f"X-{number}")
+    await keyless.book()
+    assert (await keyless.book()).settled == "lookup"
+    assert len(keyless.booked) == PER_PAGE + 1
+
+
 async def test_a_list_too_long_to_look_through_is_refused_and_nothing_is_created(keyless: Keyless) -> None:
     page = '{"code":0,"invoices":[],"page_context":{"has_more_page":true}}'
     keyless.fault("answer", method="GET", status=200, body=page, times=None)
@@ -223,7 +233,7 @@ async def test_a_draft_of_another_total_is_brought_up_to_date(keyless: Keyless) 
 
 async def test_an_invoice_that_is_no_draft_any_more_is_taken_as_it_is(keyless: Keyless) -> None:
     made = await keyless.book()
-    keyless.hand_made(status="sent")
+    keyless.by_hand(status="sent")
     done = await keyless.book(of=invoice(line("99.00")))
     assert done.output["invoice_id"] == made.output["invoice_id"]
     assert done.output["difference"] == "-86.66"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from pipeline.apps.zohobooks import app
 from pipeline.errors import Retry, Stopped
 from pipeline.sandbox.config import CustomField
 from pipeline.sandbox.faults import Fault, bad_gateway
@@ -90,6 +91,12 @@ async def test_by_choice_a_connection_without_the_fields_runs_the_weaker_way_wit
         assert f"{field} does not exist" in warning
         assert 'switch "Prevent Duplicate Values" on' in warning
         assert "promises less" in warning
+
+
+def test_a_connection_that_may_have_to_look_waits_for_the_lists_as_well() -> None:
+    settings = {"organization_id": ORGANIZATION, "quiet_seconds": 40, "lag_seconds": 7}
+    assert app.quiet_period(settings) == 40
+    assert app.quiet_period({**settings, "unique_field": "preferred"}) == 47
 
 
 async def test_one_module_may_have_its_field_and_the_other_not(zoho: Zoho) -> None:
