@@ -63,12 +63,17 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two objects that are the same thing, to be written to `id.mappings` when the effect is certain."""
+    """Two objects that are the same thing, to be written to `id.mappings` when the effect is certain.
+
+    `hash` is of the state applied, `version` the source's version of it, `theirs` the destination's own after the
+    write: an event of the destination with that version is an echo of ours.
+    """
 
     source: ObjectRef
     destination: ObjectRef
     hash: str = ""
     version: str = ""
+    theirs: str = ""
 
 
 class View(Protocol):
@@ -260,6 +265,55 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """An object that a poll found new or changed: what becomes an event of `trigger`."""
+
+    trigger: str
+    subject: str
+    data: Any
+    sourceversion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one step of a poll gave. `cursor` is where the next one goes on, kept with the events in one transaction.
+
+    `after`: seconds until then; 0.0 where there is more to be had at once.
+    """
+
+    found: Sequence[Found]
+    cursor: Mapping[str, Any]
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """What a step of a poll may look at.
+
+    `wanted` are the triggers that links wait for, each with what their flows say about it (`TriggerSpec.given`).
+    `cursor` is the last step's, empty before the first one. `memory` lives as long as the connection has this owner.
+    """
+
+    wanted: Mapping[str, Sequence[Mapping[str, Any]]]
+    cursor: Mapping[str, Any]
+    memory: dict[str, Any]
+    settings: Mapping[str, Any]
+    profile: Mapping[str, Any]
+    now: float
+
+
+class Poll(Protocol):
+    """Looks for what webhooks have missed. `most` calls a step at the most; `triggers` are those that it can give."""
+
+    name: ClassVar[str]
+    triggers: ClassVar[frozenset[str]]
+    most: ClassVar[int]
+
+    async def step(self, session: Session, look: Polling) -> Polled:
+        """Raises the `EffectError`s. The same change gives the same event as a webhook does: same trigger, version."""
+
+
+@dataclass(frozen=True, slots=True)
 class DayQuota:
     """What an answer says of the calls of its day: the `limit`, and how many are `left` for all users together."""
 
@@ -288,6 +342,7 @@ class App(Protocol):
     """Connection form: secret fields with their descriptions."""
     triggers: Mapping[str, Trigger]
     actions: Mapping[str, Action[Any]]
+    polls: Mapping[str, Poll]
 
     def quota(self, settings: Mapping[str, Any]) -> Quota: ...
 

@@ -90,6 +90,8 @@ class _Meeting:
                 verdict=Verdict.FAILED,
                 message=rule.message,
             )
+        if self._event.echo and any(action.scope == self._event.echo for action in rule.actions):
+            return _said(rule, Verdict.ECHO, message="a write of our own came back")
         try:
             false = self._answers.first_false(rule.flow.clauses, rule.options, rule.asked)
             if false is not None:
@@ -148,7 +150,7 @@ def _stuck(step: Step, message: str, now: datetime) -> Decision:
 
 def _overall(links: list[LinkDecision]) -> Verdict:
     verdicts = {link.verdict for link in links}
-    return next(one for one in (Verdict.FAILED, Verdict.MATCHED, Verdict.NOT_MATCHED) if one in verdicts)
+    return next(one for one in (Verdict.FAILED, Verdict.MATCHED, Verdict.NOT_MATCHED, Verdict.ECHO) if one in verdicts)
 
 
 def _decision(event: Event, verdict: Verdict, now: datetime, links: list[LinkDecision], message: str = "") -> Decision:

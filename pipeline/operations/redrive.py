@@ -80,7 +80,8 @@ class Redrive:
 
                 def produce(to: Producer, letters: list[DeadLetter] = letters) -> None:
                     for letter in letters:
-                        to.produce(self.topics.redriven(letter.topic), value=letter.value, key=letter.key, headers=with_redrive(letter))
+                        topic = self.topics.redriven(letter.topic)
+                        to.produce(topic, value=letter.value, key=letter.key, headers=with_redrive(letter))
 
                 began = time.monotonic()
                 transact(producer, produce, progress.positions(), progress.metadata())

@@ -24,11 +24,12 @@ _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event. `connection`, `party`, `hint`, `replay`, `lane` and `sourceversion` are CloudEvents extensions.
+    """One event. What stands below `data` are CloudEvents extensions.
 
     `hint`: the data is not to be trusted (an unsigned webhook), the object is fetched before anything is decided.
     `party`: the account or contact whose order matters. `sourceversion`: the source's own version of the object.
-    `lane`: who is served before its commands; live events first, where nothing is said.
+    `lane`: who is served before its commands; live events first, where nothing is said. `echo`: the pair of connections
+    (`records.mapping_scope`) whose own write it tells of, "" where it is none.
     Events as they arrive may lack id, subject, connection and party; see `schemas.codec` for what is filled in.
     """
 
@@ -47,6 +48,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sourceversion: str = ""
     replay: str = ""
     lane: Lane | None = None
+    echo: str = ""
     traceparent: str = ""
 
     @property

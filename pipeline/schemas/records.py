@@ -104,6 +104,7 @@ class Verdict(StrEnum):
     NO_LINK = "no_link"
     FETCHING = "fetching"
     DUPLICATE = "duplicate"
+    ECHO = "echo"
     FAILED = "failed"
 
 
@@ -242,7 +243,8 @@ class LedgerRow(Record, frozen=True, kw_only=True):
 class Mapping(Record, frozen=True, kw_only=True):
     """One direction of a pair: the row's key is ``scope/app/type/id`` of this side, `other` the far side.
 
-    `hash` is of the state last applied, `version` the source's version of it; both rows of a pair hold the same.
+    `hash` is of the state last applied, the same in both rows of a pair. `version` is this side's own: of the source
+    the one that was applied, of the destination the one that the write gave it.
     """
 
     other: ObjectRef
@@ -273,7 +275,7 @@ class ConnectionState(Record, frozen=True, kw_only=True):
     that it takes, 0 where it did not say.
     `token` is encrypted; `refreshes` are the POSIX times of recent token requests. `in_flight` is the number of calls
     at once that the app was found to take, 0 where it takes what it says. `failures` are those in a row that opened the
-    breaker or will; while it is open no call is made before `breaker_until`.
+    breaker or will; while it is open no call is made before `breaker_until`. `cursors` say where each poll goes on.
     """
 
     connection: str
@@ -293,6 +295,7 @@ class ConnectionState(Record, frozen=True, kw_only=True):
     failures: int = 0
     breaker_until: datetime | None = None
     behind: list[Behind] = []
+    cursors: dict[str, dict[str, Any]] = {}
     credentials: str = ""
     """Hash of the credentials this state belongs to: new credentials start with a new token, running."""
 

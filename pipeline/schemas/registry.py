@@ -33,7 +33,7 @@ class SchemaRegistry:
     def __init__(self, url: str) -> None:
         parsed = httpx.URL(url)
         self._auth = (parsed.username, parsed.password) if parsed.userinfo else None
-        self._base = str(parsed.copy_with(username="", password="")).rstrip("/")
+        self._base = str(parsed.copy_with(username="", password="", query=None)).rstrip("/")
         self._known: dict[int, Any] = {}
         self._failure = ""
         self._pause = FIRST_PAUSE_SECONDS

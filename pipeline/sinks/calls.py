@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.apps.base import App, DayQuota, Request, Response, Session, Transport
+from pipeline.apps.hiding import hiding
 from pipeline.apps.transport import HttpTransport
 from pipeline.control.secrets import SecretBox, open_secrets
 from pipeline.errors import ConfigurationError, Stopped
@@ -135,7 +136,10 @@ class Caller:
                 await _hang_up(line)
 
     async def _run(self, start: Start) -> None:
-        owner, budget = start.owner, _Budget(start.owner, start.budget, check=start.entry is None)
+        owner, budget = (
+            start.owner,
+            _Budget(start.owner, start.budget, check=start.entry is None and start.poll is None),
+        )
         _budget.set(budget)
         value: Any = None
         error: Exception | None = None
@@ -144,7 +148,10 @@ class Caller:
             line = await self._line(owner)
             connection = line.connection
             async with line.slots:
-                if start.entry is None:
+                if start.poll is not None:
+                    poll, look = start.poll
+                    value = await poll.step(line.session, look)
+                elif start.entry is None:
                     value = await line.session.check()
                 else:
                     assert start.call is not None
@@ -177,8 +184,8 @@ class Caller:
         session = app.session(
             settings=state.settings,
             secrets=secrets,
-            api=_Metered(api, self._lease),
-            auth=auth,
+            api=_Metered(hiding(api, app, secrets), self._lease),
+            auth=hiding(auth, app, secrets),
             tokens=state.tokens,
             now=self._now,
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.apps.base import Applied
+from pipeline.apps.base import Applied, Polled
 from pipeline.errors import Refused, Stopped, Wait
 from pipeline.schemas.records import Lane
 from pipeline.sinks.outcome import NotStarted, Outcome
@@ -54,7 +54,7 @@ class Checks:
         match outcome.error:
             case None:
                 assert outcome.value is not None
-                assert not isinstance(outcome.value, Applied)
+                assert not isinstance(outcome.value, Applied | Polled)
                 state.checked(outcome.value)
             case NotStarted():
                 pass

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 import structlog
 
 from pipeline.apps.base import App
 from pipeline.sinks import records
+from pipeline.sinks.echo import echo_of
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.mappings import keys as mapping_keys
 from pipeline.sinks.records import Ending
@@ -26,21 +27,28 @@ class TooLarge(Exception):
 
 
 def write_ending(
-    entry: Entry, ending: Ending, tick: Tick, index: int, shared: Shared, *, app: App | None = None
+    entry: Entry,
+    ending: Ending,
+    tick: Tick,
+    index: int,
+    shared: Shared,
+    *,
+    app: App | None = None,
+    scopes: Collection[str] = (),
 ) -> None:
     """Result, ledger tombstone, both mapping rows, the run's next step or the fetched event, the dead letter.
 
     Where what an action gave cannot be written down, the command is refused: nothing may stop the others.
     """
     try:
-        outs = list(_outs(entry, ending, tick.now, index, shared, app))
+        outs = list(_outs(entry, ending, tick.now, index, shared, app, scopes))
     except TooLarge as error:
         ending = records.refused("too_large", "record", str(error))
-        outs = list(_outs(entry, ending, tick.now, index, shared, app))
+        outs = list(_outs(entry, ending, tick.now, index, shared, app, scopes))
     except Exception as error:
         log.exception("what an action gave cannot be written down", command=entry.command.id)
         ending = records.refused("defect", "internal", f"{type(error).__name__} while its result was written")
-        outs = list(_outs(entry, ending, tick.now, index, shared, app))
+        outs = list(_outs(entry, ending, tick.now, index, shared, app, scopes))
     for out in outs:
         tick.say(out.index, out.topic, out.key, out.value, out.partition)
     if ending.pair is not None:
@@ -49,7 +57,9 @@ def write_ending(
     tick.ended += 1
 
 
-def _outs(entry: Entry, ending: Ending, now: float, index: int, shared: Shared, app: App | None) -> Iterator[Out]:  # noqa: PLR0917
+def _outs(  # noqa: PLR0917
+    entry: Entry, ending: Ending, now: float, index: int, shared: Shared, app: App | None, scopes: Collection[str]
+) -> Iterator[Out]:
     command, topics, encode = entry.command, shared.topics, shared.codec.encode
 
     def out(topic: str, key: bytes, record: msgspec.Struct) -> Out:
@@ -67,8 +77,12 @@ def _outs(entry: Entry, ending: Ending, now: float, index: int, shared: Shared, 
             yield out(topics.mappings, mapped.encode(), row)
     if ending.status in records.GOES_ON:
         if command.emit is not None:
-            party = app.party(command.emit.type.partition(".")[2], ending.data) if app else ""
-            event = records.fetched(command, ending, party)
+            trigger = command.emit.type.partition(".")[2]
+            party = app.party(trigger, ending.data) if app else ""
+            echo = (
+                echo_of(trigger, command.run.subject, ending.sourceversion, app, shared.mappings, scopes) if app else ""
+            )
+            event = records.fetched(command, ending, party, echo)
             yield out(topics.events(command.app), event.key, event)
         elif not command.last:
             key = f"{command.run.source_connection}/{command.run.party}".encode()

@@ -148,10 +148,11 @@ class MappingTable:
     def put(self, scope: str, pair: Pair) -> Undo:
         """Write both directions; gives what `undo` needs should the transaction fail."""
         undo: Undo = []
-        for one, other in ((pair.source, pair.destination), (pair.destination, pair.source)):
+        sides = (pair.source, pair.destination, pair.version), (pair.destination, pair.source, pair.theirs)
+        for one, other, version in sides:
             key = mapping_key(scope, one).encode()
             undo.append((key, self._ahead.get(key)))
-            self._ahead[key] = encode(self._packed(other, pair.hash, pair.version))
+            self._ahead[key] = encode(self._packed(other, pair.hash, version))
         return undo
 
     def undo(self, entries: Undo) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.apps.base import Applied, DayQuota
+from pipeline.apps.base import Applied, DayQuota, Polled
 from pipeline.errors import Retry
 from pipeline.schemas.records import Connection
 from pipeline.sinks.tick import Start
@@ -29,7 +29,7 @@ class Outcome:
     """
 
     start: Start
-    value: Applied | Mapping[str, Any] | None
+    value: Applied | Polled | Mapping[str, Any] | None
     error: Exception | None
     made: int
     sent: float = 0.0

@@ -25,6 +25,7 @@ from pipeline.sinks.order import Order
 from pipeline.sinks.outcome import Interrupted, NotStarted, Outcome
 from pipeline.sinks.parties import LANES
 from pipeline.sinks.planning import plan_command
+from pipeline.sinks.polling import Polls
 from pipeline.sinks.records import Ending
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
@@ -63,6 +64,7 @@ class Owner:
         self._verbs: list[Entry] = []
         self._last_taken = 0.0
         self._checks = Checks(state)
+        self._polls = Polls(state)
         self._halted = False
 
     # --- what comes in ------------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ class Owner:
     @property
     def calling(self) -> bool:
         """Whether any call is armed or in flight."""
-        return bool(self.armed) or self._checks.under_way
+        return bool(self.armed) or self._checks.under_way or bool(self._polls.under_way)
 
     @property
     def window(self) -> int:
@@ -136,7 +138,10 @@ class Owner:
         if outcome.day is not None and self.state.limiter.learn(tick.now, outcome.day):
             self.state.dirty = True
         if entry is None:
-            self._checks.end(outcome, self._outdated(outcome))
+            if outcome.start.poll is not None:
+                self._polls.end(self, outcome, tick)
+            else:
+                self._checks.end(outcome, self._outdated(outcome))
             self._halted = False
             return
         self.armed -= 1
@@ -200,7 +205,7 @@ class Owner:
         """A call that was armed and will not start here."""
         entry = start.entry
         if entry is None:
-            self._checks.recall()
+            (self._checks if start.poll is None else self._polls).recall()
             return
         self.armed -= 1
         self.state.limiter.settle(entry.stamp, entry.reserved, 0, 0.0)
@@ -224,6 +229,7 @@ class Owner:
                     while (entry := self.parties.next(lane)) is not None:
                         if not self._start(entry, tick):
                             break
+                self._polls.begin(self, tick)
         for entry in self._fresh:
             if not entry.stored and entry.command.id in self._known:
                 self._store(entry, tick)
@@ -408,7 +414,7 @@ class Owner:
 
     def _finish(self, entry: Entry, ending: Ending, tick: Tick) -> None:
         """Write the one result, and all that follows from it, into the tick."""
-        write_ending(entry, ending, tick, self.index, self.shared, app=self.app)
+        write_ending(entry, ending, tick, self.index, self.shared, app=self.app, scopes=self.state.wanted.scopes)
         self.forget(entry)
 
     def forget(self, entry: Entry) -> None:

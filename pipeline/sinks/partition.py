@@ -13,6 +13,8 @@ import structlog
 from pipeline.apps.base import App
 from pipeline.errors import Retry
 from pipeline.failpoints import fail_point
+from pipeline.flows.wanted import NOTHING, Wanted
+from pipeline.kafka.partitioner import partition_of
 from pipeline.schemas.records import Connection, ConnectionState, Lane
 from pipeline.sinks import records
 from pipeline.sinks.arrival import Arrival
@@ -53,6 +55,7 @@ class Partition:
         self._shared = shared
         self._make_state = make_state
         self._connections: Mapping[str, Connection] = {}
+        self._wanted: Mapping[str, Wanted] = {}
         self._crowded = False
         self._states: dict[str, ConnectionState] = {}
         self._orphans = Orphans(index, shared)
@@ -70,9 +73,11 @@ class Partition:
         for connection in self._orphans.connections():
             self.owner(connection, now)
 
-    def configure(self, connections: Mapping[str, Connection], crowded: bool, now: float) -> None:
+    def configure(
+        self, connections: Mapping[str, Connection], wanted: Mapping[str, Wanted], *, crowded: bool, now: float
+    ) -> None:
         """What `control` says now. `crowded`: another connection is keyed to this index as well."""
-        self._connections, self._crowded = connections, crowded
+        self._connections, self._wanted, self._crowded = connections, wanted, crowded
         self._unusable.clear()
         for id_, owner in self.owners.items():
             connection = connections.get(id_)
@@ -83,6 +88,10 @@ class Partition:
             self._removed.pop(id_, None)
             if connection is not owner.state.connection:
                 _configure(owner.state, connection)
+            owner.state.wanted = wanted.get(id_, NOTHING)
+        for id_, want in wanted.items():
+            if want.triggers and partition_of(id_.encode(), self._shared.topics.partitions) == self.index:
+                self.owner(id_, now)
         for id_ in self._orphans.connections():
             self.owner(id_, now)
 
@@ -102,6 +111,7 @@ class Partition:
             before = self._states.pop(id_, None)
             if before is not None:
                 state.restore(before)
+            state.wanted = self._wanted.get(id_, NOTHING)
             state.behind = partial(self.lines.rows, id_)
             owner = self.owners[id_] = Owner(self.index, app, state, self._shared)
         owner.restore(self._orphans.claim(id_), now)

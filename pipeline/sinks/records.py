@@ -16,6 +16,7 @@ from pipeline.schemas.records import (
     Cause,
     Command,
     DeadLetter,
+    Lane,
     Mapping,
     ObjectRef,
     Result,
@@ -99,17 +100,17 @@ def result(entry: Entry, ending: Ending, now: float) -> Result:
 def mapping_rows(command: Command, pair: Pair, now: float) -> tuple[Mapping, Mapping]:
     """The row of the pair's source and the row of its destination."""
 
-    def row(other: ObjectRef) -> Mapping:
+    def row(other: ObjectRef, version: str) -> Mapping:
         return Mapping(
             other=other,
             hash=pair.hash,
-            version=pair.version,
+            version=version,
             command=command.id,
             link=command.run.link,
             time=utc(now),
         )
 
-    return row(pair.destination), row(pair.source)
+    return row(pair.destination, pair.version), row(pair.source, pair.theirs)
 
 
 def next_step(command: Command, ending: Ending) -> Step:
@@ -118,7 +119,7 @@ def next_step(command: Command, ending: Ending) -> Step:
     return Step(id=command.id, run=run, step=command.step, index=command.index, lane=command.lane)
 
 
-def fetched(command: Command, ending: Ending, party: str) -> Event:
+def fetched(command: Command, ending: Ending, party: str, echo: str) -> Event:
     """The event a fetch was for: its data is the object as the app gave it. `party` is "" where it cannot be told.
 
     A version fetched twice is one event. Without a version each fetch is one of its own: an object that was changed
@@ -138,6 +139,8 @@ def fetched(command: Command, ending: Ending, party: str) -> Event:
         party=party or run.party,
         sourceversion=ending.sourceversion,
         replay=run.replay,
+        lane=command.lane if command.lane is not Lane.LIVE else None,
+        echo=echo,
         traceparent=run.traceparent,
     )
 

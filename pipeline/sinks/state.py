@@ -10,6 +10,7 @@ from pipeline.clock import utc
 from pipeline.control.secrets import SecretBox, secret_name
 from pipeline.control.snapshot import credentials_hash
 from pipeline.errors import ConfigurationError
+from pipeline.flows.wanted import NOTHING
 from pipeline.schemas.records import Behind, Connection, ConnectionState
 from pipeline.sinks.breaker import Breaker
 from pipeline.sinks.limiter import Limiter, zone_of
@@ -30,6 +31,8 @@ class OwnerState:
         self.dirty = False
         self.profile: Mapping[str, Any] | None = None
         self.stopped = ""
+        self.wanted = NOTHING
+        self.cursors: dict[str, dict[str, Any]] = {}
         self.behind: Callable[[], list[Behind]] = list
         """Its commands that were passed over."""
         self._app = app
@@ -67,6 +70,7 @@ class OwnerState:
     def restore(self, state: ConnectionState) -> None:
         """Go on from the predecessor's row."""
         self.limiter.restore(state, self.now())
+        self.cursors = dict(state.cursors)
         self.breaker.restore(state.failures, state.breaker_until.timestamp() if state.breaker_until else 0.0)
         self.tokens = Tokens(self.now, self._touch, refreshes=state.refreshes)
         if state.credentials != self.credentials:
@@ -104,6 +108,7 @@ class OwnerState:
             failures=self.breaker.failures,
             breaker_until=utc(self.breaker.until) if self.breaker.until else None,
             behind=self.behind(),
+            cursors=self.cursors,
             credentials=self.credentials,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.apps.base import Call, Pair
+from pipeline.apps.base import Call, Pair, Poll, Polling
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.mappings import MappingTable, Undo
 
@@ -26,12 +26,13 @@ class Out:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A call to hand to the event loop once its intent is committed; `entry` None asks for the start-up checks."""
+    """Calls to hand to the event loop once their intent is committed: a command's, a poll's, or the start-up checks."""
 
     owner: Owner
     entry: Entry | None
     call: Call | None
     budget: int
+    poll: tuple[Poll, Polling] | None = None
 
 
 @dataclass(slots=True)

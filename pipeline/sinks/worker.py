@@ -21,8 +21,10 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from pipeline.apps.base import App
 from pipeline.clock import Clock
 from pipeline.control.secrets import SecretBox
+from pipeline.control.snapshot import ControlSnapshot
 from pipeline.control.store import ControlTail
 from pipeline.failpoints import fail_point
+from pipeline.flows.wanted import wanted
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import TransactionAborted
 from pipeline.kafka.partitioner import partition_of
@@ -187,7 +189,7 @@ class Worker:
         if snapshot.revision != self._revision:
             self._revision = snapshot.revision
             for part in self._partitions.values():
-                self._configure(part, snapshot.connections, now)
+                self._configure(part, snapshot, now)
         if time.monotonic() >= self._refreshed + self._timing.mappings:
             self._refreshed = time.monotonic()
             landed = self._mappings.poll()
@@ -195,9 +197,10 @@ class Worker:
                 for part in self._partitions.values():
                     part.release(landed)
 
-    def _configure(self, part: Partition, connections: Mapping[str, Connection], now: float) -> None:
-        keyed = sum(partition_of(id_.encode(), self._topics.partitions) == part.index for id_ in connections)
-        part.configure(connections, crowded=keyed > 1, now=now)
+    def _configure(self, part: Partition, snapshot: ControlSnapshot, now: float) -> None:
+        keyed = sum(partition_of(id_.encode(), self._topics.partitions) == part.index for id_ in snapshot.connections)
+        asked = wanted(snapshot.links.values(), snapshot.flows)
+        part.configure(snapshot.connections, asked, crowded=keyed > 1, now=now)
 
     # --- one turn -----------------------------------------------------------------------------------------------
 
@@ -295,10 +298,10 @@ class Worker:
         self._mappings.catch_up()
         for part in self._partitions.values():
             part.release_mapped()
-        connections = self._control.snapshot.connections
+        snapshot = self._control.snapshot
         for index in fresh:
             part = Partition(index, self._read, committed[index], self._shared, self._make_state)
-            self._configure(part, connections, self._clock.now())
+            self._configure(part, snapshot, self._clock.now())
             part.restore(left.states[index], left.entries[index], self._clock.now())
             self._partitions[index] = part
             start.extend(TopicPartition(topic, index, offset) for topic, offset in part.positions.items())

@@ -90,7 +90,7 @@ class Log:
         return app, state
 
     def _configure(self, part: Partition, ids: tuple[str, ...]) -> None:
-        part.configure({id_: Connection(id=id_, app="toy") for id_ in ids}, crowded=len(ids) > 1, now=T0)
+        part.configure({id_: Connection(id=id_, app="toy") for id_ in ids}, {}, crowded=len(ids) > 1, now=T0)
 
     def _arrival(self, topic: str, offset: int) -> Arrival:
         value = self.values[topic][offset]

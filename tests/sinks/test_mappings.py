@@ -15,16 +15,16 @@ from pipeline.sinks.mappings import MappingTable
 SCOPE = mapping_scope("togai-main", "books-main")
 ACCOUNT = ObjectRef(app="togai", type="account", id="acme/prod")
 CONTACT = ObjectRef(app="zohobooks", type="contact", id="460000000026049")
-PAIR = Pair(ACCOUNT, CONTACT, hash="cafe", version="2026-01-01T00:00:00Z")
+PAIR = Pair(ACCOUNT, CONTACT, hash="cafe", version="2026-01-01T00:00:00Z", theirs="7")
 
 
 def test_either_id_gives_the_other() -> None:
     table = MappingTable()
     table.put(SCOPE, PAIR)
-    for one, other in ((ACCOUNT, CONTACT), (CONTACT, ACCOUNT)):
+    for one, other, version in ((ACCOUNT, CONTACT, "2026-01-01T00:00:00Z"), (CONTACT, ACCOUNT, "7")):
         found = table.get(SCOPE, one)
         assert found is not None
-        assert (found.other, found.hash, found.version) == (other, "cafe", "2026-01-01T00:00:00Z")
+        assert (found.other, found.hash, found.version) == (other, "cafe", version)
 
 
 def test_rows_of_the_topic_give_what_was_put() -> None:

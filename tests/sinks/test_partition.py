@@ -44,7 +44,7 @@ class Held(Partition):
 
     def knows(self, *ids: str, at: float = 0.0, settings: Mapping[str, Any] | None = None) -> None:
         connections = {id_: Connection(id=id_, app="toy", settings=dict(settings or {})) for id_ in ids}
-        self.configure(connections, crowded=len(ids) > 1, now=T0 + at)
+        self.configure(connections, {}, crowded=len(ids) > 1, now=T0 + at)
 
     def comes(self, *values: Command | bytes) -> None:
         for value in values:

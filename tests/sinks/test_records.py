@@ -35,7 +35,7 @@ def fetched_by(delivery: str, version: str = "") -> Event:
         emit=Emit(type="togai.account.created", source_connection="togai-main"),
     )
     ending = Ending(status=Status.SUCCEEDED, data={"id": "acc-1", "name": "One"}, sourceversion=version)
-    return fetched(command, ending, "acc-1")
+    return fetched(command, ending, "acc-1", "")
 
 
 def test_a_version_that_is_fetched_twice_is_one_event() -> None:

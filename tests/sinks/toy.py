@@ -16,6 +16,7 @@ from pipeline.apps.base import (
     Pair,
     Park,
     Plan,
+    Poll,
     Quota,
     Refuse,
     Request,
@@ -100,6 +101,7 @@ class ToyApp:
     def __init__(self, quota: Quota) -> None:
         self._quota = quota
         self.actions: Mapping[str, Any] = {"make": Make(), "need": Need()}
+        self.polls: Mapping[str, Poll] = {}
 
     def quota(self, settings: Mapping[str, Any]) -> Quota:
         return self._quota

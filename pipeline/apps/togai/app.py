@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from pipeline.apps.base import Action, DayQuota, Hook, Quota, Session, TokenStore, Transport, Trigger
+from pipeline.apps.base import Action, DayQuota, Hook, Poll, Quota, Session, TokenStore, Transport, Trigger
 from pipeline.apps.togai import hooks as webhooks
 from pipeline.apps.togai.actions import APP, actions
 from pipeline.apps.togai.client import TogaiSession
@@ -28,6 +28,8 @@ class TogaiApp:
     settings: type[BaseModel] = TogaiSettings
     secrets: Mapping[str, str] = SECRETS
     triggers: Mapping[str, Trigger] = TRIGGERS
+
+    polls: Mapping[str, Poll] = {}
 
     def __init__(self) -> None:
         self.actions: Mapping[str, Action[Any]] = actions()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.apps.base import DayQuota, Hook, Quota, Session, TokenStore, Transport
+from pipeline.apps.base import DayQuota, Hook, Poll, Quota, Session, TokenStore, Transport
 from pipeline.apps.zohobooks import auth as oauth
 from pipeline.apps.zohobooks import hooks as webhooks
 from pipeline.apps.zohobooks.actions import actions
@@ -27,6 +27,7 @@ class ZohoBooksApp:
     settings = ZohoBooksSettings
     secrets = SECRETS
     triggers = TRIGGERS
+    polls: Mapping[str, Poll] = {}
 
     def __init__(self) -> None:
         self.actions = actions()

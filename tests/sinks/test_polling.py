@@ -1,0 +1,165 @@
+"""Polls: what they find becomes events together with the cursor, commands come first, and echoes are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from pipeline.apps.base import Found, Pair, Polled, Polling, Quota, Session, Trigger
+from pipeline.errors import Retry, Stopped
+from pipeline.flows.wanted import Wanted, wanted
+from pipeline.schemas.envelope import Event
+from pipeline.schemas.records import Connection, ConnectionState, FlowVersion, Link
+from pipeline.sinks.entry import Entry
+from pipeline.sinks.outcome import Outcome
+from pipeline.sinks.owner import Owner
+from pipeline.sinks.polling import AFTER_A_FAULT
+from pipeline.sinks.state import OwnerState
+from pipeline.sinks.tick import Tick
+from tests.sinks.test_behind import states
+from tests.sinks.test_owner import advance, started
+from tests.sinks.toy import BOX, FREE, T0, TOPICS, ToyApp, command, ref, shared, thing
+
+CHANGED = "thing.changed"
+
+
+class Thing(msgspec.Struct):
+    id: str = ""
+
+
+class Changes:
+    name: ClassVar[str] = "changes"
+    triggers: ClassVar[frozenset[str]] = frozenset({CHANGED})
+    most: ClassVar[int] = 2
+
+    async def step(self, session: Session, look: Polling) -> Polled:
+        raise NotImplementedError
+
+
+class PolledApp(ToyApp):
+    triggers: Mapping[str, Trigger] = {CHANGED: Trigger(CHANGED, "Changed", "thing", Thing, {})}
+
+    def __init__(self, quota: Quota) -> None:
+        super().__init__(quota)
+        self.polls = {"changes": Changes()}
+
+    def party(self, trigger: str, data: Any) -> str:
+        return str(data["id"])
+
+
+def polled(quota: Quota = FREE, *, asked: bool = True) -> Owner:
+    app = PolledApp(quota)
+    state = OwnerState(Connection(id="c", app="toy"), app, BOX, lambda: T0)
+    state.checked({})
+    if asked:
+        state.wanted = Wanted({CHANGED: ({},)}, frozenset({"c+src"}))
+    return Owner(0, app, state, shared())
+
+
+def end(each: Owner, tick: Tick, value: Polled | None, error: Exception | None = None, at: float = 0.0) -> Tick:
+    (start,) = [start for start in tick.starts if start.poll is not None]
+    after = Tick(T0 + at)
+    each.settle(Outcome(start, value, error, 1), after)
+    each.advance(after)
+    return after
+
+
+def polls(tick: Tick) -> list[Polling]:
+    return [start.poll[1] for start in tick.starts if start.poll is not None]
+
+
+def events(tick: Tick) -> list[Event]:
+    topic = TOPICS.events("toy")
+    return [msgspec.json.decode(out.value or b"", type=Event) for out in tick.outs if out.topic == topic]
+
+
+def found(id_: str, version: str = "1") -> Found:
+    return Found(CHANGED, id_, {"id": id_}, version)
+
+
+def test_what_a_step_found_is_in_one_transaction_with_the_cursor() -> None:
+    each = polled()
+    tick = end(each, advance(each), Polled([found("7")], {"since": "x"}, after=60))
+    (event,) = events(tick)
+    assert (event.type, event.subject, event.connection, event.party) == ("toy.thing.changed", "7", "c", "7")
+    assert states(tick)["c"].cursors == {"changes": {"since": "x"}}
+
+
+def test_the_next_step_goes_on_from_the_cursor_when_its_time_has_come() -> None:
+    each = polled()
+    end(each, advance(each), Polled([], {"since": "x"}, after=60))
+    assert polls(advance(each, 59)) == []
+    (look,) = polls(advance(each, 61))
+    assert look.cursor == {"since": "x"}
+
+
+def test_a_successor_goes_on_from_the_cursor() -> None:
+    each = polled()
+    state = states(end(each, advance(each), Polled([], {"since": "x"}, after=60)))["c"]
+    successor = polled()
+    successor.state.restore(state)
+    (look,) = polls(advance(successor))
+    assert look.cursor == {"since": "x"}
+
+
+def test_the_same_version_is_the_same_event_however_often_it_is_found() -> None:
+    each = polled()
+    first = end(each, advance(each), Polled([found("7")], {}, after=0))
+    again = end(each, first, Polled([found("7")], {}, after=0))
+    assert [event.id for event in events(first)] == [event.id for event in events(again)]
+
+
+def test_nothing_is_asked_for_what_no_link_wants() -> None:
+    assert polls(advance(polled(asked=False))) == []
+
+
+def test_commands_come_first_and_polls_leave_calls_to_them() -> None:
+    each = polled(Quota(windows=((10, 60.0),), day=None, in_flight=5, live_reserve=0.5))
+    for number in range(4):
+        each.add(Entry(command(str(number), party=str(number)), "t", number, T0))
+    tick = advance(each)
+    assert len(started(tick)) == 4
+    assert polls(tick) == []
+
+
+def test_a_failed_step_is_tried_again_later_from_where_it_was() -> None:
+    each = polled()
+    end(each, advance(each), None, Retry("HTTP 503"))
+    assert polls(advance(each, AFTER_A_FAULT - 1)) == []
+    assert len(polls(advance(each, AFTER_A_FAULT + 1))) == 1
+
+
+def test_a_dead_token_found_by_a_poll_stops_the_connection() -> None:
+    each = polled()
+    end(each, advance(each), None, Stopped("the token is dead"))
+    assert each.state.stopped == "the token is dead"
+
+
+def test_a_write_of_our_own_is_marked_as_an_echo_and_a_later_change_is_not() -> None:
+    each = polled()
+    each.shared.mappings.put("c+src", Pair(ref("acc"), thing("7"), version="5", theirs="2"))
+    tick = end(each, advance(each), Polled([found("7", "2"), found("7", "3"), found("8", "2")], {}, after=60))
+    assert [event.echo for event in events(tick)] == ["c+src", "", ""]
+
+
+def test_links_say_what_is_wanted_of_their_source_and_only_while_they_are_on() -> None:
+    text = """
+id: back
+name: Back
+type: inbound
+trigger: {app: toy, event: thing.changed}
+actions: [{id: one, app: source, action: make, input: {}}]
+"""
+    flows = {("back", "1"): FlowVersion(id="back", version="1", text=text)}
+    link = Link(id="l", flow="back", flow_version="1", connections={"toy": "c", "source": "src"})
+    assert wanted([link], flows) == {"c": Wanted({"thing.changed": ({},)}, frozenset({"c+src"}))}
+    assert wanted([msgspec.structs.replace(link, enabled=False)], flows) == {}
+    assert wanted([link], {}) == {}
+
+
+def test_the_state_row_keeps_cursors_of_polls_that_are_not_wanted_now() -> None:
+    each = polled(asked=False)
+    each.state.restore(ConnectionState(connection="c", cursors={"changes": {"since": "x"}}))
+    assert each.state.record().cursors == {"changes": {"since": "x"}}
