@@ -39,8 +39,10 @@ TICK_OF_ORDER = 2e-6
 """Seconds between two commands of a connection; the ledger keeps microseconds."""
 DEFECTS = 3
 """Attempts after which an unforeseen exception of an action refuses its command."""
+TRIES = 100
+"""Attempts without effect after which a person has to look. While nobody answers, the breaker tries few commands."""
 A_MINUTE = 60.0
-FOR_A_PERSON = frozenset({"conflict", "currency", "forbidden", "not_found"})
+FOR_A_PERSON = frozenset({"conflict", "currency", "exhausted", "forbidden", "not_found"})
 """Causes that later commands of the party would meet again, or must not overtake, until a person has settled them."""
 OPEN_COMMANDS = 50_000
 """Commands of a connection that may be open: parked, waiting, queued behind their party. They are held in memory."""
@@ -340,6 +342,8 @@ class Owner:
             case InDoubt() if self.app.actions[entry.command.action].repeat != "read":
                 entry.doubted = True
                 self._wait(entry, LedgerState.DOUBT, now + self.state.quiet_period, str(error), tick)
+            case Retry() if entry.attempts >= TRIES:
+                self._refuse(entry, "exhausted", error.code, f"tried {entry.attempts} times: {error}", tick)
             case Retry() | InDoubt() | _:
                 delay = backoff(entry.attempts, self.shared.random)
                 self._wait(entry, LedgerState.WAITING, now + delay, str(error), tick)

@@ -43,12 +43,14 @@ class OwnerState:
         self.breaker = Breaker()
         self.tokens = Tokens(now, self._touch)
         self.credentials = credentials_hash(connection)
+        self.connection = connection
         self.configure(connection)
 
     def configure(self, connection: Connection) -> None:
         """Take over what `control` says now: whoever wrote it has looked at the connection, so it runs again.
 
-        Other credentials start anew, unchecked and without a token. Calls made before count on. Raises ValueError where
+        Other credentials start anew, unchecked and without a token. Other settings are checked at once, and the profile
+        serves until then. Calls made before count on. Raises ValueError where
         the app does not take the settings.
         """
         credentials = credentials_hash(connection)
@@ -56,6 +58,8 @@ class OwnerState:
         if credentials != self.credentials:
             self.tokens = Tokens(self.now, self._touch, refreshes=self.tokens.refreshes())
             self.profile, self._checked_at = None, 0.0
+        elif connection.settings != self.connection.settings:
+            self._checked_at = 0.0
         self.credentials = credentials
         self.connection = connection
         self.settings = connection.settings

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from pipeline.apps.base import Pair
-from pipeline.errors import Refused
+from pipeline.errors import Refused, Retry
 from pipeline.schemas.records import Command, Lane, LedgerRow, LedgerState, Status
 from pipeline.sinks.entry import Entry, restored
 from pipeline.sinks.owner import Owner
@@ -152,3 +152,26 @@ def test_a_replayed_command_that_a_live_one_waits_for_is_served_before_other_rep
     take(each, 1, command("replay-2", party="b", lane=Lane.REPLAY))
     take(each, 2, command("need-b", party="c", action="need", source="b"))
     assert started(advance(each)) == ["replay-2", "replay-1"]
+
+
+def test_what_was_tried_a_hundred_times_without_effect_is_for_a_person() -> None:
+    each = owner()
+    take(each, 0, command("a"))
+    at, found = 0.0, []
+    while not found:
+        tick = advance(each, at)
+        assert tick.starts, f"nothing is tried any more at {at}"
+        each.state.breaker.answered()
+        found = results(answer(each, tick.starts[0], None, Retry("the number is taken but not listed"), at=at))
+        at += 400
+    assert found[0].cause is not None
+    assert (found[0].cause.kind, found[0].attempts) == ("exhausted", 100)
+    assert "p" in each.order.aside
+
+
+def test_settings_that_changed_are_checked_at_once_and_commands_go_on_meanwhile() -> None:
+    each = owner()
+    take(each, 0, command("a"))
+    each.state.configure(msgspec.structs.replace(each.state.connection, settings={"unique_field": "required"}))
+    tick = advance(each)
+    assert [start.entry is None for start in tick.starts] == [True, False]
