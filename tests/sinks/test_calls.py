@@ -179,7 +179,7 @@ async def test_calls_in_flight_end_on_the_session_they_began_with_when_the_conne
         here.wire.open.clear()
         here.begin("a")
         await here.wire.until_asked(1)
-        here.owner.state.configure(Connection(id="c", app="toy", settings={"changed": True}))
+        here.owner.state.configure(Connection(id="c", app="toy", typed={"token": "changed"}))
         here.begin("b")
         await here.wire.until_asked(2)
         assert [session.closed for session in here.app.sessions] == [False, False]
