@@ -59,7 +59,7 @@ def judge(machine: Machine, expected: Expected) -> Tally:
     """Reads what is still to be read, then counts. Everything should have ended; what has not is unresolved."""
     while machine.record.poll(0.5):
         pass
-    counts = _Counts()
+    counts = Counts()
     _events(machine, expected, counts)
     _commands(machine, expected, counts)
     _objects(machine, expected, counts)
@@ -86,7 +86,9 @@ def open_rows(machine: Machine, events: Collection[str] | None = None) -> list[L
     return [row for row in left if events is None or row.command.run.event_id in events]
 
 
-class _Counts:
+class Counts:
+    """What was found wrong, by kind, and the first findings in words."""
+
     KEPT = 20
 
     def __init__(self) -> None:
@@ -99,7 +101,7 @@ class _Counts:
             self.findings.append(f"{what}: {finding}")
 
 
-def _events(machine: Machine, expected: Expected, counts: _Counts) -> None:
+def _events(machine: Machine, expected: Expected, counts: Counts) -> None:
     """Decisions of repeats say so and are not counted: a repeat is an event of its own that had no effect."""
     decided = Counter(
         decision.event_id for decision in machine.record.decisions if decision.verdict is not Verdict.DUPLICATE
@@ -108,7 +110,7 @@ def _events(machine: Machine, expected: Expected, counts: _Counts) -> None:
         _once(decided[id_], f"decision of event {id_}", counts)
 
 
-def _commands(machine: Machine, expected: Expected, counts: _Counts) -> None:
+def _commands(machine: Machine, expected: Expected, counts: Counts) -> None:
     events = set(expected.events)
     commands = Counter(command.id for command in machine.record.commands if command.run.event_id in events)
     results = [result for result in machine.record.results if result.event_id in events]
@@ -132,7 +134,7 @@ def _commands(machine: Machine, expected: Expected, counts: _Counts) -> None:
                 counts.add("lost", f"{result.action} of {result.event_id} was refused: {why}")
 
 
-def _objects(machine: Machine, expected: Expected, counts: _Counts) -> None:
+def _objects(machine: Machine, expected: Expected, counts: Counts) -> None:
     twins = machine.twins
     for module, wanted in (("contacts", expected.contacts), ("invoices", expected.invoices)):
         found, created = twins.keyed(module), twins.created(module)
@@ -142,11 +144,11 @@ def _objects(machine: Machine, expected: Expected, counts: _Counts) -> None:
                 counts.add("duplicates", f"{module} {key} was created {created[key]} times", created[key] - 1)
 
 
-def _order(machine: Machine, expected: Expected, counts: _Counts) -> None:
+def _order(machine: Machine, expected: Expected, counts: Counts) -> None:
     if expected.versions:
         applied = machine.twins.versions()
         for account, wanted in expected.versions.items():
-            _in_order(applied.get(account, []), wanted, account, counts)
+            count_order(applied.get(account, []), wanted, account, counts)
     if expected.booked:
         booked = machine.twins.booked()
         owner = {id_: account for account, ids in expected.booked.items() for id_ in ids}
@@ -155,10 +157,10 @@ def _order(machine: Machine, expected: Expected, counts: _Counts) -> None:
             if id_ in owner:
                 by_account.setdefault(owner[id_], []).append(id_)
         for account, wanted in expected.booked.items():
-            _in_order(by_account.get(account, []), wanted, account, counts)
+            count_order(by_account.get(account, []), wanted, account, counts)
 
 
-def _in_order(applied: Sequence[str], wanted: Sequence[str], whose: str, counts: _Counts) -> None:
+def count_order(applied: Sequence[str], wanted: Sequence[str], whose: str, counts: Counts) -> None:
     """`applied` must hold all of `wanted`, each later than those before it. A version seen again is no new one."""
     for version in wanted:
         if version not in applied:
@@ -169,12 +171,12 @@ def _in_order(applied: Sequence[str], wanted: Sequence[str], whose: str, counts:
         counts.add("out of order", f"{whose}: {list(applied)}", late)
 
 
-def _ledger(machine: Machine, expected: Expected, counts: _Counts) -> None:
+def _ledger(machine: Machine, expected: Expected, counts: Counts) -> None:
     for row in open_rows(machine, set(expected.events)):
         counts.add("unresolved", f"{row.command.action} of {row.command.run.event_id} is {row.state}: {row.reason}")
 
 
-def _once(count: int, what: str, counts: _Counts) -> None:
+def _once(count: int, what: str, counts: Counts) -> None:
     if not count:
         counts.add("lost", f"no {what}")
     elif count > 1:
