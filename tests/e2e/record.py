@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-from pipeline.errors import Undecodable
+from pipeline.errors import Retry, Undecodable
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import Event
@@ -68,7 +68,7 @@ class Record:
             self.partitions[kind][message.partition() or 0] += 1
             try:
                 self._found[kind].append(self._codec.decode(kind, value))
-            except Undecodable:
+            except (Undecodable, Retry):
                 assert kind in self.broken, f"a record of our own cannot be read: {message.topic()} {value[:200]!r}"
                 self.unreadable += 1
         return came

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,11 +15,15 @@ from tests.faults.raw import Place, Raw
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A record that was sent, and what its dead letter has to say. `headers_lost`: no client can read them."""
+    """A record that was sent, and what its dead letter has to say.
+
+    `headers_lost`: no client can read them. `left_out`: its value is more than a dead letter can hold.
+    """
 
     raw: Raw
     poison: Poison
     headers_lost: bool = False
+    left_out: bool = False
 
 
 @dataclass
@@ -66,10 +71,21 @@ class Letters:
         for letter in letters:
             raw, poison, cause = sent.raw, sent.poison, letter.cause
             headers = [] if sent.headers_lost else list(raw.headers)
-            if (letter.key, letter.value) != (raw.key, raw.value):
+            if sent.left_out and not _tells(letter, raw):
+                wrong.append(
+                    f"{poison.name}: its dead letter does not tell precisely what it left out: {cause.message}"
+                )
+            if (letter.key, letter.value) != (raw.key, None if sent.left_out else raw.value):
                 wrong.append(f"{poison.name}: the dead letter's key or bytes are not those that were sent")
             if letter.headers != headers:
                 wrong.append(f"{poison.name}: headers {letter.headers}, not {headers}")
             if (cause.kind, cause.code) != (poison.kind, poison.code) or not cause.message:
                 wrong.append(f"{poison.name}: its cause is {cause}, not {poison.kind} {poison.code}")
         return wrong
+
+
+def _tells(letter: DeadLetter, raw: Raw) -> bool:
+    """How much it is, by which digest it can be known, and where it stays."""
+    value, message = raw.value or b"", letter.cause.message
+    place = f"{letter.topic}[{letter.partition}]@{letter.offset}"
+    return all(part in message for part in (f"{len(value)} bytes", hashlib.sha256(value).hexdigest(), place))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults import broker, crash, keyless, poison, rebalance, zombie
+from tests.faults import broker, crash, keyless, large, poison, rebalance, registry_away, zombie
 from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -12,4 +12,6 @@ FAULTS: tuple[Fault, ...] = (
     *zombie.FAULTS,
     *broker.FAULTS,
     *poison.FAULTS,
+    *registry_away.FAULTS,
+    *large.FAULTS,
 )

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from pipeline.sandbox.wire import Json, encode
@@ -16,6 +17,9 @@ from pipeline.settings import Encoding
 
 EVENT, PROTOBUF, NONSENSE, UNKNOWN = 1, 2, 3, 404
 """Schema ids: of our events, of what is no Avro, of what is no schema, and of none."""
+MORE = range(1000, 2000)
+"""Ids of our events as well, for readers that know what they have seen."""
+FAILURES = ("503", "page", "reset")
 _MARK = 10
 """Bytes of the single-object framing."""
 
@@ -56,10 +60,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
+@cache
 def _schemas() -> dict[str, bytes]:
     event = (FOLDER / "Event.avsc").read_text(encoding="utf-8")
     rows: dict[int, Json] = {
-        EVENT: {"schema": event},
+        **{id_: {"schema": event} for id_ in (EVENT, *MORE)},
         PROTOBUF: {"schema": "{}", "schemaType": "PROTOBUF"},
         NONSENSE: {"schema": '{"type":"nonsense"}'},
     }
