@@ -135,9 +135,11 @@ def reader_config(access: KafkaAccess, overrides: Mapping[str, Any] | None = Non
         "group.id": "unused",
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 10,
-        # A reader of a large topic waits for Python, not for the broker: what is fetched ahead is memory for nothing.
+        # A reader of a large topic waits for Python, not for the broker: what is fetched ahead is memory for nothing. A
+        # fetch is unpacked as a whole, to eight times its size and more, and the allocator keeps what that took.
         "queued.min.messages": 5_000,
-        "queued.max.messages.kbytes": 8_192,
+        "queued.max.messages.kbytes": 4_096,
+        "fetch.message.max.bytes": 65_536,
     }
     options = {
         name: value

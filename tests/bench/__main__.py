@@ -80,7 +80,7 @@ def _measure(figure: Figure, bench: Bench) -> dict[str, Any]:
         "value": round(outcome.value, 3),
         "unit": figure.unit,
         "asked": [str(bound) for bound in figure.bounds],
-        "met": all(bound.met(outcome.value) for bound in figure.bounds),
+        "met": outcome.met and all(bound.met(outcome.value) for bound in figure.bounds),
         "what": figure.what,
         "detail": outcome.detail,
         "seconds": round(time.monotonic() - began, 1),

@@ -41,9 +41,9 @@ def drop_topics(bootstrap: str, topics: Iterable[str]) -> None:
         future.result(_SECONDS)
 
 
-def fill(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+def fill(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]], compression: str = "none") -> int:
     """Write (key, value) pairs to `topic`, partitions by key; gives their number."""
-    producer = KafkaAccess(bootstrap).producer({"linger.ms": 20, "compression.type": "none"})
+    producer = KafkaAccess(bootstrap).producer({"linger.ms": 20, "compression.type": compression})
     count = 0
     for key, value in records:
         count += 1

@@ -29,10 +29,14 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A figure's value with what it was made of (medians, rounds, settings), fit for JSON."""
+    """A figure's value with what it was made of (medians, rounds, settings), fit for JSON.
+
+    `met` is False where something is not as asked that the figure's bounds do not say, such as the memory that it took.
+    """
 
     value: float
     detail: Mapping[str, Any] = field(default_factory=dict)
+    met: bool = True
 
 
 @dataclass(frozen=True, slots=True)
