@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -18,13 +19,15 @@ from pipeline.apps.base import Request, Response, Token, TokenStore, Transport
 from pipeline.apps.zohobooks.connection import SCOPES, ZohoBooksSettings
 from pipeline.apps.zohobooks.wire import decode
 from pipeline.clock import utc
-from pipeline.errors import InDoubt, Retry, Stopped, Wait
+from pipeline.errors import EffectError, InDoubt, Retry, Stopped, Wait
 
 TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 - a path
 EARLY_SECONDS = 300.0
 """A token is replaced this long before its end, so that no call meets the end on its way."""
 MOST_REQUESTS = 8
 REQUEST_WINDOW_SECONDS = 600.0
+LONGEST_PAUSE = 64.0
+"""Seconds between two token requests that failed: 1 at first, then twice as long each time."""
 
 NEEDED = (
     *(f"ZohoBooks.{module}.{verb}" for module in ("contacts", "invoices") for verb in ("CREATE", "READ", "UPDATE")),
@@ -69,6 +72,8 @@ async def exchange(settings: ZohoBooksSettings, secrets: Mapping[str, str], tran
 class TokenHolder:
     """The one holder of a connection's access token: whoever needs a token waits for the same request.
 
+    Where that request gives none, it gave none to all who waited, and the connection waits before it asks again: each
+    call asking on its own would spend the requests of ten minutes in a second.
     `tokens` keeps it, and counts the requests of all owners, across restarts.
     """
 
@@ -87,33 +92,58 @@ class TokenHolder:
         self._tokens = tokens
         self._now = now
         self._lock = asyncio.Lock()
+        self._requests = 0
+        self._failures = 0
+        self._failure: EffectError | None = None
+        self._not_before = 0.0
 
     async def get(self) -> str:
         """An access token with life left. A failing refresh matters only once the old token is really over."""
         held = self._tokens.load()
         if held and held.expires - self._now() > EARLY_SECONDS:
             return held.value
+        seen = self._requests
         async with self._lock:
             held = self._tokens.load()
             if held and held.expires - self._now() > EARLY_SECONDS:
                 return held.value
             try:
-                return await self._refresh()
-            except (Wait, Retry):
+                return await self._refresh(seen)
+            except Wait:
                 if held and held.expires - self._now() > EARLY_SECONDS / 10:
                     return held.value
                 raise
 
     async def replace(self, rejected: str) -> str:
         """Another token than `rejected`, which the API did not take: the one that was got meanwhile, or a new one."""
+        seen = self._requests
         async with self._lock:
             held = self._tokens.load()
             if held and held.value != rejected:
                 return held.value
             self._tokens.save(None)
-            return await self._refresh()
+            return await self._refresh(seen)
 
-    async def _refresh(self) -> str:
+    async def _refresh(self, seen: int) -> str:
+        """`seen` is how many requests there had been when the caller began to wait: one made since was its own, too."""
+        if self._failure is not None and (self._requests != seen or self._now() < self._not_before):
+            raise copy(self._failure)
+        self._requests += 1
+        self._failure = None
+        try:
+            token = await self._request()
+        except Retry as error:
+            self._not_before = self._now() + min(LONGEST_PAUSE, 2.0**self._failures)
+            self._failures += 1
+            self._failure = Wait(str(error), code=error.code, until=utc(self._not_before))
+            raise self._failure from None
+        except EffectError as error:
+            self._failure = error
+            raise
+        self._failures = 0
+        return token
+
+    async def _request(self) -> str:
         now = self._now()
         recent = sorted(at for at in self._tokens.refreshes() if now - at < REQUEST_WINDOW_SECONDS)
         if len(recent) >= MOST_REQUESTS:

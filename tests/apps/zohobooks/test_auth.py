@@ -99,6 +99,37 @@ async def test_twenty_calls_that_meet_a_401_together_cost_one_new_token(zoho: Zo
     assert token_calls(zoho) == before + 1
 
 
+async def test_a_token_request_that_fails_fails_for_all_who_wait_for_it(zoho: Zoho) -> None:
+    zoho.served.call(lambda: setattr(zoho.books.limits, "config", unlimited(zoho)))
+    session = await zoho.session()
+    await session.send(READ)
+    before = token_calls(zoho)
+    zoho.served.call(zoho.served.twin.revoke_tokens)
+    zoho.served.place(bad_gateway(path="/oauth/*", times=None))
+    failed = await asyncio.gather(*(session.send(READ) for _ in range(20)), return_exceptions=True)
+    assert {type(each) for each in failed} == {Wait}
+    assert token_calls(zoho) == before + 1
+
+    zoho.served.twin.faults.clear()
+    zoho.served.clock.advance(1)
+    assert (await session.send(READ))["code"] == 0
+    assert token_calls(zoho) == before + 2
+
+
+async def test_an_accounts_server_that_is_away_is_asked_after_one_second_then_two_then_four(zoho: Zoho) -> None:
+    session = await zoho.session()
+    zoho.served.place(bad_gateway(path="/oauth/*", times=None))
+    began, asked = zoho.served.clock.now(), []
+    for _ in range(40):
+        before = token_calls(zoho)
+        with pytest.raises(Wait):
+            await session.send(READ)
+        if token_calls(zoho) > before:
+            asked.append(zoho.served.clock.now() - began)
+        zoho.served.clock.advance(0.5)
+    assert asked == [0, 1, 3, 7, 15]
+
+
 def unlimited(zoho: Zoho) -> Any:
     return msgspec.structs.replace(zoho.books.limits.config, per_minute=None, in_flight=None)
 
@@ -133,7 +164,7 @@ async def test_a_token_with_some_life_left_is_used_while_the_refresh_fails(zoho:
     zoho.served.place(bad_gateway(path="/oauth/*", times=None))
     await session.send(READ)
     zoho.served.clock.advance(180)
-    with pytest.raises(Retry):
+    with pytest.raises(Wait):
         await session.send(READ)
 
 
@@ -183,7 +214,7 @@ async def test_a_token_request_is_noted_before_it_is_sent(zoho: Zoho) -> None:
     tokens = Tokens()
     session = await zoho.session(tokens=tokens)
     zoho.served.place(Fault(effect="lose_answer", path="/oauth/*"))
-    with pytest.raises(Retry):
+    with pytest.raises(Wait):
         await session.send(READ)
     assert len(tokens.times) == 1
 
