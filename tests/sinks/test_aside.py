@@ -8,7 +8,7 @@ import msgspec
 
 from pipeline.apps.base import Pair
 from pipeline.errors import Refused, Retry
-from pipeline.schemas.records import Command, Lane, LedgerRow, LedgerState, Status
+from pipeline.schemas.records import Command, Lane, LedgerRow, LedgerState, Result, Status
 from pipeline.sinks.entry import Entry, restored
 from pipeline.sinks.owner import Owner
 from pipeline.sinks.tick import Tick
@@ -157,7 +157,7 @@ def test_a_replayed_command_that_a_live_one_waits_for_is_served_before_other_rep
 def test_what_was_tried_a_hundred_times_without_effect_is_for_a_person() -> None:
     each = owner()
     take(each, 0, command("a"))
-    at, found = 0.0, []
+    at, found = 0.0, list[Result]()
     while not found:
         tick = advance(each, at)
         assert tick.starts, f"nothing is tried any more at {at}"
