@@ -41,4 +41,8 @@ class Settings(BaseSettings):
     )
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8080, ge=0, le=65535)
+    views_url: SecretStr = Field(
+        SecretStr(""), description="Database of the activity log: `postgresql://...`; SQLite in the state directory"
+    )
+    views_retention_days: float = Field(30.0, gt=0, description="How long the activity log keeps runs that ended")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"

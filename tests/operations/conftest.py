@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -54,10 +54,15 @@ class House:
         """One for all: the first record of an idempotent producer takes half a second."""
         return self.access.producer()
 
-    def put(self, topic: str, rows: Iterable[tuple[str | bytes, msgspec.Struct | bytes | None]]) -> None:
+    def put(
+        self,
+        topic: str,
+        rows: Iterable[tuple[str | bytes, msgspec.Struct | bytes | None]],
+        headers: Mapping[str, bytes] | None = None,
+    ) -> None:
         for key, value in rows:
             encoded = self.codec.encode(value) if isinstance(value, msgspec.Struct) else value
-            self._producer.produce(topic, key=key, value=encoded)
+            self._producer.produce(topic, key=key, value=encoded, headers=dict(headers or {}))
         assert self._producer.flush(20) == 0
 
     def send(self, events: Iterable[Event]) -> None:
