@@ -8,6 +8,7 @@ from tests.bench import (
     decide_vs_raw,
     forward_vs_quix,
     forward_vs_raw,
+    quota_utilisation,
     reload_1m,
     sink_vs_ideal,
 )
@@ -20,5 +21,6 @@ FIGURES: tuple[Figure, ...] = (
     decide_us.FIGURE,
     *sink_vs_ideal.FIGURES,
     calls_per_effect.FIGURE,
+    quota_utilisation.FIGURE,
     reload_1m.FIGURE,
 )
