@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.apps.base import App, Token, Transport
+from pipeline.apps.hiding import hiding
 from pipeline.clock import Clock, SystemClock
 from pipeline.control.secrets import SecretBox, open_secrets, secret_name
 from pipeline.errors import ConfigurationError, PipelineError
@@ -66,7 +67,7 @@ async def connect(
 
     `hook` is the sealed token of the webhook addresses that a connection of this id has had: they stay.
     """
-    kept = await app.connect(settings, secrets, transport)
+    kept = await app.connect(settings, secrets, hiding(transport, app, secrets))
     return Connection(
         id=id,
         app=app.name,
@@ -104,6 +105,7 @@ async def check(
     """Run the app's start-up checks with the stored credentials; reads only. Failures are told, not raised."""
     try:
         secrets = open_secrets(connection.id, connection.secrets, box)
+        transport = hiding(transport, app, secrets)
         session = app.session(
             settings=connection.settings,
             secrets=secrets,

@@ -15,7 +15,7 @@ CALLS_PER_SECOND = 10
 API_KEY = "api_token"
 SECRETS = {API_KEY: "Secret key: Admin Center > API Tokens > Generate new token (it is shown once)"}
 
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
 
 
 class TogaiSettings(BaseModel):

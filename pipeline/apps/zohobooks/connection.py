@@ -57,7 +57,7 @@ SECRETS = {
 
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9]+$")]
 CustomFieldName = Annotated[str, StringConstraints(pattern=r"^cf_[A-Za-z0-9_]+$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
