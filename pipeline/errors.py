@@ -3,6 +3,7 @@
     PipelineError
     ├── ConfigurationError   a person mends a file, an argument or the environment; nothing was started
     ├── Undecodable          dead-letter the record with its bytes and go on
+    ├── Unverified           a webhook is not from whom it should be: turn it away, keep nothing
     └── EffectError          an action could not be carried out now
         ├── Retry            nothing was applied: try again after a back-off
         ├── InDoubt          the answer was lost: settle after the quiet period, never blindly
@@ -28,6 +29,14 @@ class ConfigurationError(PipelineError):
 
 class Undecodable(PipelineError):
     """A record's bytes are not what its topic holds. `code` is stable; the record goes to the dead letters."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unverified(PipelineError):
+    """A webhook is forged, or of another organisation. `code` is stable; the message holds no secret."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel
@@ -66,7 +66,8 @@ class Pair:
     """Two objects that are the same thing, to be written to `id.mappings` when the effect is certain.
 
     `hash` is of the state applied, `version` the source's version of it, `theirs` the destination's own after the
-    write: an event of the destination with that version is an echo of ours.
+    write: an event of the destination with that version is an echo of ours. `replaces` is the far side that the source
+    had before, where that one is no more and this was made in its place.
     """
 
     source: ObjectRef
@@ -74,6 +75,7 @@ class Pair:
     hash: str = ""
     version: str = ""
     theirs: str = ""
+    replaces: ObjectRef | None = None
 
 
 class View(Protocol):
@@ -380,3 +382,19 @@ class App(Protocol):
         now: Any,
     ) -> Session:
         """A session over two transports: `api` is metered by the worker's quota, `auth` reaches the token endpoint."""
+
+
+@runtime_checkable
+class SignsHooks(Protocol):
+    """What an app has besides where its webhooks are signed; whoever receives them asks by `isinstance`."""
+
+    def verify(
+        self,
+        *,
+        headers: Mapping[str, str],
+        query: Sequence[tuple[str, str]],
+        body: bytes,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+    ) -> None:
+        """Raises `Unverified`. `headers` are in lower case, `query` holds the address's pairs, decoded."""

@@ -98,3 +98,59 @@ class Invoice(Document, frozen=True, kw_only=True):
     version: str = ""
     status: str = ""
     title: str = ""
+
+
+class PaymentMethod(StrEnum):
+    """How money came in."""
+
+    CASH = "cash"
+    CHECK = "check"
+    BANK_TRANSFER = "bank_transfer"
+    CARD = "card"
+    GATEWAY = "gateway"
+    OTHER = "other"
+
+
+class Allocation(Document, frozen=True, kw_only=True):
+    """The part of a payment or credit that settles an invoice; `invoice` is the source's id of it."""
+
+    invoice: str
+    amount: Decimal
+    number: str = ""
+
+
+class Payment(Document, frozen=True, kw_only=True):
+    """Money from a party. What is not in `allocations` stays with the party as a credit.
+
+    `party` may be known by its id alone. `number` is the source's human number, `reference` the payer's or gateway's.
+    """
+
+    id: str
+    party: Party
+    currency: str
+    amount: Decimal
+    paid: datetime
+    allocations: list[Allocation] = []
+    method: PaymentMethod = PaymentMethod.OTHER
+    number: str = ""
+    reference: str = ""
+    description: str = ""
+    version: str = ""
+    status: str = ""
+
+
+class CreditNote(Document, frozen=True, kw_only=True):
+    """What a party is owed, to be applied to its invoices or paid back. Amounts are above zero."""
+
+    id: str
+    party: Party
+    currency: str
+    total: Decimal
+    lines: list[Line]
+    issued: datetime
+    allocations: list[Allocation] = []
+    number: str = ""
+    reference: str = ""
+    reason: str = ""
+    version: str = ""
+    status: str = ""
