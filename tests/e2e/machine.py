@@ -49,7 +49,7 @@ class Machine:
         self.twins = twins
         self.control = ControlFile(directory, twins)
         self._directory = directory
-        self._environment = {
+        self.environment = {
             "KAFKA_BOOTSTRAP_SERVERS": access.bootstrap_servers,
             "PIPELINE_STATE_DIR": str(directory / "state"),
             "PIPELINE_TOPIC_PREFIX": prefix,
@@ -61,7 +61,7 @@ class Machine:
             "PIPELINE_GATEWAY_PORT": str(free_port()),
             **(environment or {}),
         }
-        settings = _settings(self._environment)
+        settings = _settings(self.environment)
         apps = load_apps()
         self.here = Installation(
             settings, apps, topics_of(settings, apps), build_codec(settings), Kafka(access, local=False)
@@ -78,7 +78,7 @@ class Machine:
         started = []
         for role in roles:
             log = self._directory / f"{role}-{len(self.roles)}.log"
-            started.append(RoleProcess(role, {**self._environment, **(environment or {})}, log))
+            started.append(RoleProcess(role, {**self.environment, **(environment or {})}, log))
             self.roles.append(started[-1])
         return started
 
@@ -107,7 +107,7 @@ class Machine:
             text=True,
             check=False,
             timeout=PATIENCE,
-            env={**os.environ, **self._environment, **(environment or {})},
+            env={**os.environ, **self.environment, **(environment or {})},
         )
 
     # --- control ------------------------------------------------------------------------------------------------

@@ -180,9 +180,9 @@ def without_limits(config: SandboxConfig, organizations: Sequence[Organization] 
 
 
 @contextmanager
-def twins(organizations: Sequence[Organization] = ()) -> Iterator[Twins]:
-    """Serve both for the duration of the block."""
-    config = without_limits(load(ROOT / "configs" / "sandbox.yaml"), organizations)
+def twins(organizations: Sequence[Organization] = (), sandbox: SandboxConfig | None = None) -> Iterator[Twins]:
+    """Serve both for the duration of the block, as in `sandbox` (the one of configs/, unless given)."""
+    config = without_limits(sandbox or load(ROOT / "configs" / "sandbox.yaml"), organizations)
     with (
         serve_in_thread(ZohoBooksTwin(config.zohobooks)) as books,
         serve_in_thread(TogaiTwin(config.togai)) as togai,
