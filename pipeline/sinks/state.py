@@ -49,14 +49,15 @@ class OwnerState:
     def configure(self, connection: Connection) -> None:
         """Take over what `control` says now: whoever wrote it has looked at the connection, so it runs again.
 
-        Other credentials start anew, unchecked and without a token. Other settings are checked at once, and the profile
-        serves until then. Calls made before count on. Raises ValueError where
-        the app does not take the settings.
+        Other credentials start anew: unchecked, without a token, and without what the old ones had to wait for, be it
+        for token requests. Other settings are checked at once, and the profile serves until then. Calls made before
+        count on. Raises ValueError where the app does not take the settings.
         """
         credentials = credentials_hash(connection)
         quota, quiet_period = self._app.quota(connection.settings), self._app.quiet_period(connection.settings)
         if credentials != self.credentials:
-            self.tokens = Tokens(self.now, self._touch, refreshes=self.tokens.refreshes())
+            self.tokens = Tokens(self.now, self._touch)
+            self.limiter.blocked_until = 0.0
             self.profile, self._checked_at = None, 0.0
         elif connection.settings != self.connection.settings:
             self._checked_at = 0.0
@@ -76,9 +77,10 @@ class OwnerState:
         self.limiter.restore(state, self.now())
         self.cursors = dict(state.cursors)
         self.breaker.restore(state.failures, state.breaker_until.timestamp() if state.breaker_until else 0.0)
-        self.tokens = Tokens(self.now, self._touch, refreshes=state.refreshes)
         if state.credentials != self.credentials:
+            self.limiter.blocked_until = 0.0
             return
+        self.tokens = Tokens(self.now, self._touch, refreshes=state.refreshes)
         if state.stopped:
             self.stop(state.stopped)
         if state.profile:

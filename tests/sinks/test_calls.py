@@ -212,6 +212,19 @@ async def test_a_token_of_replaced_credentials_never_becomes_the_new_ones() -> N
         assert here.owner.state.record().token == ""
 
 
+async def test_what_replaced_credentials_had_to_wait_for_does_not_hold_up_the_new_ones() -> None:
+    """Token requests are limited by refresh token: https://www.zoho.com/accounts/protocol/oauth/token-limits.html"""
+    async with stage() as here:
+        state = here.owner.state
+        state.tokens.refreshed(time.time())
+        state.limiter.block(time.time() + 600)
+        before = state.record()
+        state.configure(Connection(id="c", app="toy", secrets={"token": "another"}))
+        assert (state.record().refreshes, state.record().blocked_until) == ([], None)
+        state.restore(before)
+        assert (state.record().refreshes, state.record().blocked_until) == ([], None)
+
+
 async def test_fewer_calls_go_out_at_once_when_the_destination_asked_for_that() -> None:
     async with stage(in_flight=4) as here:
         here.wire.open.clear()
