@@ -197,7 +197,7 @@ class Owner:
         """On the event loop: whether armed calls have to be handed back. `check`: those of the start-up checks."""
         state = self.state
         blocked = self._halted or state.now() < state.limiter.blocked_until
-        return blocked or (not check and not state.running)
+        return blocked or state.paused or (not check and not state.running)
 
     def _outdated(self, outcome: Outcome) -> bool:
         """It tells of credentials or settings that were replaced since."""

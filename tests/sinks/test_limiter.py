@@ -168,3 +168,10 @@ def test_it_says_when_a_backlog_will_be_done() -> None:
     assert day.forecast(NOON, 1001, Lane.LIVE) == half_a_day + 0.6
     assert day.forecast(NOON, 3000, Lane.LIVE) == half_a_day + 24 * 3600 + 600
     assert Limiter(Quota(windows=(), day=None, in_flight=5)).forecast(NOON, 5, Lane.LIVE) is None
+
+
+def test_a_call_that_may_be_under_way_counts_in_every_window() -> None:
+    limiter = minute(10)
+    limiter.reserve(NOON, 10)
+    assert limiter.wait(NOON + 1, 1, Lane.LIVE) > 0
+    assert limiter.wait(NOON + 3600, 1, Lane.LIVE) > 0

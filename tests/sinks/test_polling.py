@@ -154,9 +154,33 @@ actions: [{id: one, app: source, action: make, input: {}}]
 """
     flows = {("back", "1"): FlowVersion(id="back", version="1", text=text)}
     link = Link(id="l", flow="back", flow_version="1", connections={"toy": "c", "source": "src"})
-    assert wanted([link], flows) == {"c": Wanted({"thing.changed": ({},)}, frozenset({"c+src"}))}
+    assert wanted([link], flows) == {"c": Wanted({"thing.changed": ({},)})}
     assert wanted([msgspec.structs.replace(link, enabled=False)], flows) == {}
     assert wanted([link], {}) == {}
+
+
+def test_only_what_a_link_of_the_other_side_writes_can_come_back_as_an_echo() -> None:
+    one_way, back = (
+        f"""
+id: {id_}
+name: {id_}
+type: inbound
+trigger: {{app: {app}, event: thing.changed}}
+actions: [{{id: one, app: {other}, action: make, input: {{}}}}]
+"""
+        for id_, app, other in (("there", "toy", "source"), ("back", "source", "toy"))
+    )
+    flows = {
+        (id_, "1"): FlowVersion(id=id_, version="1", text=text) for id_, text in (("there", one_way), ("back", back))
+    }
+    there, again = (
+        Link(id=id_, flow=id_, flow_version="1", connections={"toy": "c", "source": "src"}) for id_ in ("there", "back")
+    )
+    assert wanted([there], flows)["c"].scopes == frozenset()
+    assert {id_: want.scopes for id_, want in wanted([there, again], flows).items()} == {
+        "c": frozenset({"c+src"}),
+        "src": frozenset({"c+src"}),
+    }
 
 
 def test_the_state_row_keeps_cursors_of_polls_that_are_not_wanted_now() -> None:
