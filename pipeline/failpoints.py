@@ -37,6 +37,8 @@ POINTS = frozenset(
         "sinks.mapping.committed",
         "sinks.partition.restored",
         "sinks.partition.drained",
+        "views.batch.written",
+        "views.batch.committed",
     }
 )
 """All there are, in the order in which an event passes them: <stage>.<thing>.<what has just happened>."""

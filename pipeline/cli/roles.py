@@ -17,18 +17,20 @@ def run_sinks(here: Installation) -> None:
 
 
 def run_gateway(here: Installation) -> None:
-    """Takes events and webhooks in."""
+    """Takes events and webhooks in, and keeps the log of runs fresh beside that."""
     from pipeline.cli.supervisor import Stop
     from pipeline.control.secrets import load_secret_box
     from pipeline.control.store import ControlTail
     from pipeline.gateway.app import build_gateway
     from pipeline.gateway.producer import AcknowledgingProducer
     from pipeline.gateway.server import bind, gateway_server
+    from pipeline.operations.views.build import build_follower, open_database
 
     listener = bind(here.settings)
     box = load_secret_box(here.settings)
     producer = AcknowledgingProducer(here.access)
     tail = ControlTail(here.access, here.topics.control, here.codec)
+    database = open_database(here.settings, here.access, here.topics)
     try:
         tail.follow()
         app = build_gateway(
@@ -40,10 +42,11 @@ def run_gateway(here: Installation) -> None:
             box=box,
         )
         # uvicorn raises the signal again after a clean end; `Stop` takes it.
-        with Stop():
+        with Stop(), build_follower(here.settings, database, here.access, here.topics, here.codec):
             asyncio.run(gateway_server(app).serve(sockets=[listener]))
     finally:
         tail.close()
+        database.close()
         producer.close()
         listener.close()
 
