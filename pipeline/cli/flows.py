@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli import author
 from pipeline.cli.exits import Exit
 from pipeline.cli.options import Json
 
@@ -19,10 +20,13 @@ FlowName = Annotated[str, typer.Argument(help="A flow file, or the id of a store
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Flows: list, show, preview.", no_args_is_help=True)
+    group = typer.Typer(help="Flows: list, show, preview, test, lint.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("show")(show)
     group.command("preview")(preview)
+    group.command("test")(author.run_tests)
+    group.command("lint")(author.lint)
+    group.command("schema")(author.schema)
     app.add_typer(group, name="flows")
 
 
@@ -31,6 +35,7 @@ def list_(json: Json = False) -> None:
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
     from pipeline.flows.compile import load_flow
+    from pipeline.flows.files import flow_files
 
     output = Output(json=json)
     with installation(say=output.note) as here:
@@ -42,7 +47,7 @@ def list_(json: Json = False) -> None:
             version = latest.version if latest else ""
             rows.append({"id": id, "version": version, "where": "stored", "links": sorted(links)})
         stored = {row["id"] for row in rows}
-        for file in sorted(CATALOGUE.glob("*.yaml")):
+        for file in flow_files(CATALOGUE):
             flow = load_flow(file.read_text(encoding="utf-8"), here.apps, str(file))
             if flow.id not in stored:
                 rows.append({"id": flow.id, "version": flow.version, "where": str(file), "links": []})
@@ -87,6 +92,7 @@ def _find(name: str, say: Any) -> "tuple[str, str, CompiledFlow]":
     from pipeline.cli.installation import installation
     from pipeline.errors import ConfigurationError
     from pipeline.flows.compile import load_flow
+    from pipeline.flows.files import flow_files
 
     file = Path(name)
     if file.suffix in (".yaml", ".yml"):
@@ -95,7 +101,7 @@ def _find(name: str, say: Any) -> "tuple[str, str, CompiledFlow]":
         except OSError as error:
             raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
         return text, str(file), load_flow(text, load_apps(), str(file))
-    for path in sorted(CATALOGUE.glob("*.yaml")):
+    for path in flow_files(CATALOGUE):
         text = path.read_text(encoding="utf-8")
         compiled = load_flow(text, load_apps(), str(path))
         if compiled.id == name:

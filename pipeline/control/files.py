@@ -125,7 +125,7 @@ class _Reader:
 
     def read(self, path: Path) -> None:
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix in {".yaml", ".yml"})
+            inside = sorted(file for file in path.rglob("*") if file.suffix in {".yaml", ".yml"} and not _is_test(file))
             if not inside:
                 self.faults.append(Fault(str(path), "there is no .yaml file in this folder"))
             for file in inside:
@@ -157,6 +157,7 @@ class _Reader:
         self.links += [Written(link, document, ("links", i)) for i, link in enumerate(form.links)]
         for index, pattern in enumerate(form.flows):
             files = sorted(document.file.parent.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
+            files = [file for file in files if not _is_test(file)]
             if not files:
                 self.faults.append(document.fault(f"no flow file matches {pattern!r}", "flows", index))
             for file in files:
@@ -164,6 +165,11 @@ class _Reader:
                     self._flow(file)
                 except (OSError, UnicodeDecodeError) as error:
                     self.faults.append(document.fault(f"{file} cannot be read: {error}", "flows", index))
+
+
+def _is_test(file: Path) -> bool:
+    """Tests of a flow stand beside it (`flows.files`)."""
+    return file.name.endswith(".test.yaml")
 
 
 def form_faults(error: ValidationError, document: Document, *prefix: str | int) -> list[Fault]:

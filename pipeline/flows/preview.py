@@ -61,6 +61,8 @@ def preview_flow(
     apps: Mapping[str, App],
     views: Mapping[str, View],
     options: Mapping[str, Any] | None = None,
+    *,
+    steps: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Preview:
     """As `preview`, of a flow that is not switched on: each app stands for its own connection.
 
@@ -73,11 +75,22 @@ def preview_flow(
         connections={app: app for app in flow.apps},
         options=dict(options or {}),
     )
-    return preview(link_flow(flow, link, {app: Connection(id=app, app=app) for app in flow.apps}), event, apps, views)
+    linked = link_flow(flow, link, {app: Connection(id=app, app=app) for app in flow.apps})
+    return preview(linked, event, apps, views, steps=steps)
 
 
-def preview(link: CompiledLink, event: Event, apps: Mapping[str, App], views: Mapping[str, View]) -> Preview:
-    """Run `event` through `link` in thought. `views` gives what each app's planning may look at, by app name."""
+def preview(
+    link: CompiledLink,
+    event: Event,
+    apps: Mapping[str, App],
+    views: Mapping[str, View],
+    *,
+    steps: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Preview:
+    """Run `event` through `link` in thought. `views` gives what each app's planning may look at, by app name.
+
+    `steps` says what actions give that would make a call, by their ids; else that is a guess.
+    """
     read = {"data": event.data, "options": link.options}
     outcomes = tuple(link.flow.clauses.explain(read))
     made = Preview(link.id, link.flow.id, link.flow.version, Verdict.NOT_MATCHED, outcomes)
@@ -87,7 +100,7 @@ def preview(link: CompiledLink, event: Event, apps: Mapping[str, App], views: Ma
         values = event_values(link, event.data, Document(event, apps))
     except Failed as error:
         return Preview(made.link, made.flow, made.flow_version, Verdict.FAILED, outcomes, message=str(error))
-    walk = _Walk(link, begin(link, event), values, views)
+    walk = _Walk(link, begin(link, event), values, views, steps or {})
     actions = tuple(walk.action(action) for action in link.flow.actions)
     return Preview(made.link, made.flow, made.flow_version, Verdict.MATCHED, outcomes, actions)
 
@@ -95,11 +108,19 @@ def preview(link: CompiledLink, event: Event, apps: Mapping[str, App], views: Ma
 class _Walk:
     """Goes through the actions of one run; `_known` are the outputs of steps that need no call."""
 
-    def __init__(self, link: CompiledLink, run: Run, values: Mapping[str, Any], views: Mapping[str, View]) -> None:
+    def __init__(
+        self,
+        link: CompiledLink,
+        run: Run,
+        values: Mapping[str, Any],
+        views: Mapping[str, View],
+        given: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         self._link = link
         self._run = run
         self._values = values
         self._views = views
+        self._given = given
         self._known: dict[str, dict[str, Any]] = {}
         self._ended = ""
 
@@ -121,6 +142,8 @@ class _Walk:
         plan = self._plan(linked, built)
         if isinstance(plan, Unchanged | Superseded):
             self._known[action.id] = dict(plan.output)
+        elif isinstance(plan, Call) and action.id in self._given:
+            self._known[action.id] = dict(self._given[action.id])
         elif isinstance(plan, Skip | Refuse):
             self._ended = f"the run ends at {action.id!r}"
         return self._made(linked, applies, input=built, plan=plan, guessed=guessed)

@@ -13,6 +13,7 @@ import pytest
 from pipeline.apps.registry import load_apps
 from pipeline.flows.compile import CompiledFlow, load_flow
 from pipeline.flows.decide import advance, decide
+from pipeline.flows.files import flow_files
 from pipeline.flows.rules import RuleSet
 from pipeline.flows.samples import sample_event
 from pipeline.schemas.codec import Codec
@@ -30,7 +31,7 @@ CONNECTIONS = (Connection(id="togai", app="togai"), Connection(id="books", app="
 
 def catalogue() -> dict[str, CompiledFlow]:
     apps = load_apps()
-    flows = (load_flow(file.read_text(), apps, file.name) for file in sorted(FOLDER.glob("*.yaml")))
+    flows = (load_flow(file.read_text(), apps, file.name) for file in flow_files(FOLDER))
     return {flow.id: flow for flow in flows}
 
 
@@ -91,7 +92,7 @@ def test_the_catalogue_offers_the_documented_flows_by_their_names() -> None:
     assert {flow.spec.type for flow in (flows[CONTACTS], flows[INVOICES])} == {"outbound"}
 
 
-@pytest.mark.parametrize("id_", sorted(path.stem for path in FOLDER.glob("*.yaml")))
+@pytest.mark.parametrize("id_", [path.stem for path in flow_files(FOLDER)])
 def test_every_flow_is_named_like_its_file_and_says_what_its_options_are_for(id_: str) -> None:
     flow = catalogue()[id_]
     assert flow.spec.description
