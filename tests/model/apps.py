@@ -15,6 +15,7 @@ from pipeline.apps.base import (
     Pair,
     Park,
     Plan,
+    Poll,
     Quota,
     Refuse,
     Request,
@@ -204,6 +205,7 @@ class ModelApp:
         self.name = self.title = name
         self.actions: Mapping[str, Any] = {action.name: action for action in actions}
         self.triggers: Mapping[str, Trigger] = {trigger.name: trigger for trigger in triggers}
+        self.polls: Mapping[str, Poll] = {}
         self._quota = quota
 
     def quota(self, settings: Mapping[str, Any]) -> Quota:

@@ -19,6 +19,7 @@ from pipeline.agents.batch import DecideBatch
 from pipeline.agents.dedupe import Dedupe, had_effect, identity
 from pipeline.apps.base import App, Request, Response
 from pipeline.errors import InDoubt
+from pipeline.flows.wanted import wanted
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Connection, ConnectionState, Decision, LedgerRow, LedgerState
 from pipeline.schemas.topics import Topics
@@ -269,7 +270,7 @@ class Sink:
 
     def _configure(self, part: Partition) -> None:
         crowded = self.system.topics.partitions == 1
-        part.configure(self.system.connections, crowded=crowded, now=self.now())
+        part.configure(self.system.connections, self.system.wanted, crowded=crowded, now=self.now())
 
     # --- the group ----------------------------------------------------------------------------------------------------
 
@@ -340,6 +341,7 @@ class System:
         self.connections: dict[str, Connection] = dict(rules.connections)
         self.revision = 0
         self._rules = rules
+        self.wanted = wanted(rules.links.values(), rules.flows)
         self.sinks = [Sink(self, "one"), Sink(self, "two")]
         self.lost_after: float | None = None
         """What becomes of requests whose caller is gone: applied after so many seconds, or never."""
