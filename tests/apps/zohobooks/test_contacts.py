@@ -53,6 +53,14 @@ def test_a_newer_version_of_the_same_content_is_noted_so_that_what_lies_between_
     assert made.pair == (Pair(ACCOUNT, CONTACT, digest, "10") if noted else None)
 
 
+def test_noting_a_newer_version_keeps_the_one_that_zoho_gave_our_write() -> None:
+    digest = called("upsert_contact", Known(), party=party(), source=ACCOUNT).hash
+    view = Known(pairs={ACCOUNT: Mapped(CONTACT, digest, "9"), CONTACT: Mapped(ACCOUNT, digest, "theirs")})
+    made = plan("upsert_contact", view, party=party(version="10"), source=ACCOUNT)
+    assert isinstance(made, Unchanged)
+    assert made.pair == Pair(ACCOUNT, CONTACT, digest, "10", "theirs")
+
+
 def test_a_mapped_account_with_other_content_is_updated_by_id_and_keeps_its_currency() -> None:
     call = called("upsert_contact", known("other"), party=party(), source=ACCOUNT)
     assert call.operation == "update"

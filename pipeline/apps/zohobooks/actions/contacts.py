@@ -123,7 +123,8 @@ class UpsertContact:
         if mapped.hash == digest:
             version = input.party.version
             newer = bool(version) and (not mapped.version or older(mapped.version, version))
-            pair = Pair(input.source, mapped.other, digest, version) if newer else None
+            theirs = back.version if newer and (back := view.mapped(mapped.other)) else ""
+            pair = Pair(input.source, mapped.other, digest, version, theirs) if newer else None
             return Unchanged(_known(input.party, mapped.other.id, view), mapped.other, pair)
         if older(input.party.version, mapped.version):
             return Superseded(_known(input.party, mapped.other.id, view), mapped.other)
