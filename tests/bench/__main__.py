@@ -91,7 +91,7 @@ def _line(figure: Figure, result: Mapping[str, Any]) -> str:
     if "value" not in result:
         word, reason = next(iter(result.items()))
         return f"{figure.name:18} {word}: {reason}"
-    asked = f"{', '.join(result['asked'])}: {'met' if result['met'] else 'NOT MET'}"
+    asked = f"{', '.join(result['asked']) or 'reported'}: {'met' if result['met'] else 'NOT MET'}"
     return f"{figure.name:18} {result['value']:>8g} {figure.unit}  ({asked})  {result['detail']}"
 
 

@@ -1,8 +1,8 @@
 """How much of its quota a connection uses with more to do than it may, while its owner changes once.
 
-Zoho Books allows 100 calls in any 60 s. The twin destination counts calls as they arrive, after a random delay. What is
-measured is how long 500 calls take, which may be made in five minutes: whatever moment the five minutes begin at. The
-change falls into a burst of calls or between two. The figure is that of a hand-over; after a kill nobody calls until the
+Zoho Books allows 100 calls in any 60 s. The twin destination counts calls as they arrive, after a random delay. What
+is measured is how long 500 calls take, which may be made in five minutes, whatever moment these begin at. The change
+falls into a burst of calls or between two. The figure is that of a hand-over; after a kill nobody calls until the
 session has ended, which is told beside it.
 """
 

@@ -8,7 +8,10 @@ from tests.bench import (
     decide_vs_raw,
     forward_vs_quix,
     forward_vs_raw,
+    idle,
+    isolation_p99,
     quota_utilisation,
+    recovery_s,
     reload_1m,
     sink_vs_ideal,
 )
@@ -22,5 +25,8 @@ FIGURES: tuple[Figure, ...] = (
     *sink_vs_ideal.FIGURES,
     calls_per_effect.FIGURE,
     quota_utilisation.FIGURE,
+    isolation_p99.FIGURE,
+    recovery_s.FIGURE,
     reload_1m.FIGURE,
+    idle.FIGURE,
 )

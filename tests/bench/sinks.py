@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,47 +45,69 @@ SOURCE = "togai-bench"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One twin with an organisation for each connection, no quotas, and a worker."""
+    """One twin with an organisation for each connection, no quotas, and a worker. `environment` is the worker's."""
 
     access: KafkaAccess
     topics: Topics
     codec: Codec
     books: RemoteZohoBooks
     connections: Sequence[str]
+    environment: Mapping[str, str]
 
     def send(self, count: int, *, replay: str = "") -> None:
         """`count` commands, a party each, in turn over the connections; with `replay`, the same parties again."""
-        producer = self.access.producer()
-        for number in range(count):
-            connection = self.connections[number % len(self.connections)]
-            command = make_command(connection, f"account-{number:06d}", replay)
-            producer.produce(self.topics.commands("zohobooks"), self.codec.encode(command), connection.encode())
-            producer.poll(0)
-        producer.flush()
+        connections = self.connections
+        self.send_commands(
+            make_command(connections[number % len(connections)], f"account-{number:06d}", replay)
+            for number in range(count)
+        )
+
+    def send_commands(self, commands: Iterable[Command]) -> None:
+        """Returns when all of them are acknowledged."""
+        producer, topic = self.access.producer(), self.topics.commands("zohobooks")
+        for command in commands:
+            while True:
+                try:
+                    producer.produce(topic, self.codec.encode(command), command.connection.encode())
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+        if left := producer.flush(PATIENCE):
+            raise TimeoutError(f"{left} commands were not acknowledged within {PATIENCE:g} s")
 
     def results(self, count: int) -> list[Result]:
         """The first `count` results there are. Raises TimeoutError."""
-        reader = self.access.reader()
-        places = [TopicPartition(self.topics.results, index, OFFSET_BEGINNING) for index in range(PARTITIONS)]
-        reader.assign(places)
         found: list[Result] = []
-        deadline = time.monotonic() + PATIENCE
-        try:
+        with self.reading() as read:
+            deadline = time.monotonic() + PATIENCE
             while len(found) < count:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{len(found)} of {count} results within {PATIENCE:g} s")
-                found += [
-                    self.codec.decode(Result, message.value() or b"")
-                    for message in reader.consume(2000, 0.2)
-                    if message.error() is None
-                ]
-        finally:
-            reader.close()
+                found += [result for result, _ in read(0.2)]
         return found
 
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[float], list[tuple[Result, float]]]]:
+        """A function that gives the results that came next, within so many seconds, and when each was written."""
+        reader = self.access.reader()
+        places = range(self.topics.partitions)
+        reader.assign([TopicPartition(self.topics.results, index, OFFSET_BEGINNING) for index in places])
 
-def make_command(connection: str, account: str, replay: str = "") -> Command:
-    """A contact for an account, with everything that a flow would put into it."""
+        def read(seconds: float) -> list[tuple[Result, float]]:
+            return [
+                (self.codec.decode(Result, message.value() or b""), message.timestamp()[1] / 1000)
+                for message in reader.consume(2000, seconds)
+                if message.error() is None
+            ]
+
+        try:
+            yield read
+        finally:
+            reader.close()
+
+
+def make_command(connection: str, account: str, replay: str = "", name: str = "") -> Command:
+    """A contact for an account, with everything that a flow would put into it. Another name is another call."""
     run = Run(
         id=str(uuid.uuid4()),
         link="accounts",
@@ -101,7 +123,7 @@ def make_command(connection: str, account: str, replay: str = "") -> Command:
     party = {
         "type": "account",
         "id": account,
-        "name": f"Account {account}",
+        "name": name or f"Account {account}",
         "email": f"ap@{account}.example",
         "currency": "USD",
         "address": {"line1": "1 Main Street", "city": "Florence", "country": "US"},
@@ -122,10 +144,21 @@ def make_command(connection: str, account: str, replay: str = "") -> Command:
 
 
 @contextmanager
-def stage(bootstrap: str, build: Path, connections: int) -> Iterator[Stage]:
-    """The worker runs as soon as the block begins; all is stopped and dropped when it ends."""
+def stage(
+    bootstrap: str,
+    build: Path,
+    connections: int,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    partitions: int = PARTITIONS,
+    worker: bool = True,
+) -> Iterator[Stage]:
+    """The worker runs as soon as the block begins; all is stopped and dropped when it ends.
+
+    `settings` of the connections beside the usual ones. Without `worker`, the block starts its own.
+    """
     access, codec, apps = KafkaAccess(bootstrap), Codec(), load_apps()
-    topics = Topics(f"bench-{uuid.uuid4().hex[:6]}.", PARTITIONS, tuple(apps))
+    topics = Topics(f"bench-{uuid.uuid4().hex[:6]}.", partitions, tuple(apps))
     create_topics(access, topics.specs(), 1)
     ids = [f"books-{number}" for number in range(connections)]
     config = build / "bench-sandbox.yaml"
@@ -133,7 +166,7 @@ def stage(bootstrap: str, build: Path, connections: int) -> Iterator[Stage]:
     environment = {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "PIPELINE_TOPIC_PREFIX": topics.prefix,
-        "PIPELINE_PARTITIONS": str(PARTITIONS),
+        "PIPELINE_PARTITIONS": str(partitions),
         "PIPELINE_STATE_DIR": str(build / "bench-state"),
         "PIPELINE_SECRETS_KEYS": f"bench:{base64.b64encode(KEY).decode()}",
         "PIPELINE_LOG_LEVEL": "WARNING",
@@ -143,10 +176,12 @@ def stage(bootstrap: str, build: Path, connections: int) -> Iterator[Stage]:
         assert twins.stdout is not None
         url = json.loads(twins.stdout.readline())["zohobooks"]["base_url"]
         with RemoteZohoBooks(url) as books:
-            rows = asyncio.run(_connect(ids, url, books))
+            rows = asyncio.run(_connect(ids, url, books, settings or {}))
             ControlStore(access, topics.control, codec).write(rows)
-            with _process([sys.executable, "-m", "tests.bench.systems.sinks"], environment):
-                yield Stage(access, topics, codec, books, ids)
+            ready = Stage(access, topics, codec, books, ids, environment)
+            program = [sys.executable, "-m", "tests.bench.systems.sinks"]
+            with _process(program, environment) if worker else nullcontext():
+                yield ready
     delete_topics(access, [spec.name for spec in topics.specs()])
 
 
@@ -162,7 +197,7 @@ def _sandbox(organizations: int) -> dict[str, Any]:
     }
 
 
-async def _connect(ids: Sequence[str], url: str, books: RemoteZohoBooks) -> list[Connection]:
+async def _connect(ids: Sequence[str], url: str, books: RemoteZohoBooks, more: Mapping[str, Any]) -> list[Connection]:
     """Through the real exchange: one code for all, because one user sees all organisations."""
     box, app = SecretBox({"bench": KEY}), load_apps()["zohobooks"]
     transport = HttpTransport()
@@ -173,6 +208,7 @@ async def _connect(ids: Sequence[str], url: str, books: RemoteZohoBooks) -> list
         "calls_per_minute": 10_000_000,
         "calls_per_day": 10_000_000,
         "organization_id": "1000",
+        **more,
     }
     code = books.grant_code(CLIENT["id"])
     typed = {"client_id": CLIENT["id"], "client_secret": CLIENT["secret"], "self_client_code": code}
