@@ -54,11 +54,15 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The far side of a pair, with the hash of the state last applied and the source's version of it."""
+    """The far side of a pair, with the hash of the state last applied, and this side's version of it.
+
+    `ours`: it is the version that a write of ours gave the object.
+    """
 
     other: ObjectRef
     hash: str = ""
     version: str = ""
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,12 +244,13 @@ class Mapping(Record, frozen=True, kw_only=True):
     """One direction of a pair: the row's key is ``scope/app/type/id`` of this side, `other` the far side.
 
     `hash` is of the state last applied, the same in both rows of a pair. `version` is this side's own: of the source
-    the one that was applied, of the destination the one that the write gave it.
+    the one that was applied, of the destination the one that the write gave it: then it is `ours`.
     """
 
     other: ObjectRef
     hash: str = ""
     version: str = ""
+    ours: bool = False
     command: str = ""
     link: str = ""
     time: datetime | None = None

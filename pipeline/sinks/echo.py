@@ -19,6 +19,6 @@ def echo_of(  # noqa: PLR0917
     ref = ObjectRef(app=app.name, type=known.object, id=subject)
     for scope in scopes:
         found = mappings.get(scope, ref)
-        if found is not None and found.version == version:
+        if found is not None and found.ours and found.version == version:
             return scope
     return ""

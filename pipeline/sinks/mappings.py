@@ -40,21 +40,22 @@ class _Row(msgspec.Struct, gc=False):
     other: _Other
     hash: str = ""
     version: str = ""
+    ours: bool = False
 
 
-class _Kinds(dict[tuple[str, str], str]):
-    """A character for each app and type of object: there are few of those, and many rows."""
+class _Kinds(dict[tuple[str, str, bool], str]):
+    """A character for each app and type of object, ours or not: there are few of those, and many rows."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._names: list[tuple[str, str]] = []
+        self._names: list[tuple[str, str, bool]] = []
 
-    def __missing__(self, name: tuple[str, str]) -> str:
+    def __missing__(self, name: tuple[str, str, bool]) -> str:
         self[name] = kind = chr(_FIRST_KIND + len(self._names))
         self._names.append(name)
         return kind
 
-    def name(self, kind: str) -> tuple[str, str]:
+    def name(self, kind: str) -> tuple[str, str, bool]:
         return self._names[ord(kind) - _FIRST_KIND]
 
 
@@ -111,7 +112,7 @@ class MappingTable:
             keys,
             [
                 # As `_packed`, written out: a call a row would take half as long again.
-                f"{kinds[row.other.app, row.other.type]}{row.hash}{_FIELD}{row.version}{_FIELD}{row.other.id}"
+                f"{kinds[row.other.app, row.other.type, row.ours]}{row.hash}{_FIELD}{row.version}{_FIELD}{row.other.id}"
                 for row in rows
             ],
         )
@@ -127,8 +128,8 @@ class MappingTable:
             return None
         row = decode(packed)
         hash_, version, id_ = row[1:].split(_FIELD)
-        app, type_ = self._kinds.name(row[0])
-        return Mapped(other=ObjectRef(app=app, type=type_, id=id_), hash=hash_, version=version)
+        app, type_, ours = self._kinds.name(row[0])
+        return Mapped(other=ObjectRef(app=app, type=type_, id=id_), hash=hash_, version=version, ours=ours)
 
     def has(self, key: str) -> bool:
         """Whether the object of a topic key (``scope/app/type/id``) has a counterpart."""
@@ -149,10 +150,10 @@ class MappingTable:
         """Write both directions; gives what `undo` needs should the transaction fail."""
         undo: Undo = []
         sides = (pair.source, pair.destination, pair.version), (pair.destination, pair.source, pair.theirs)
-        for one, other, version in sides:
+        for ours, (one, other, version) in enumerate(sides):
             key = mapping_key(scope, one).encode()
             undo.append((key, self._ahead.get(key)))
-            self._ahead[key] = encode(self._packed(other, pair.hash, version))
+            self._ahead[key] = encode(self._packed(other, pair.hash, version, ours=bool(ours)))
         return undo
 
     def undo(self, entries: Undo) -> None:
@@ -182,10 +183,10 @@ class MappingTable:
         if value is None:
             return _GONE
         row: _Row | Mapping = self._decode(value) if value[:1] == b"{" else self._codec.decode(Mapping, value)
-        return self._packed(row.other, row.hash, row.version)
+        return self._packed(row.other, row.hash, row.version, ours=row.ours)
 
-    def _packed(self, other: _Other | ObjectRef, hash_: str, version: str) -> str:
-        return f"{self._kinds[other.app, other.type]}{hash_}{_FIELD}{version}{_FIELD}{other.id}"
+    def _packed(self, other: _Other | ObjectRef, hash_: str, version: str, *, ours: bool) -> str:
+        return f"{self._kinds[other.app, other.type, ours]}{hash_}{_FIELD}{version}{_FIELD}{other.id}"
 
 
 def keys(scope: str, pair: Pair) -> tuple[str, str]:

@@ -100,17 +100,18 @@ def result(entry: Entry, ending: Ending, now: float) -> Result:
 def mapping_rows(command: Command, pair: Pair, now: float) -> tuple[Mapping, Mapping]:
     """The row of the pair's source and the row of its destination."""
 
-    def row(other: ObjectRef, version: str) -> Mapping:
+    def row(other: ObjectRef, version: str, *, ours: bool) -> Mapping:
         return Mapping(
             other=other,
             hash=pair.hash,
             version=version,
+            ours=ours,
             command=command.id,
             link=command.run.link,
             time=utc(now),
         )
 
-    return row(pair.destination, pair.version), row(pair.source, pair.theirs)
+    return row(pair.destination, pair.version, ours=False), row(pair.source, pair.theirs, ours=True)
 
 
 def next_step(command: Command, ending: Ending) -> Step:

@@ -187,3 +187,10 @@ def test_the_state_row_keeps_cursors_of_polls_that_are_not_wanted_now() -> None:
     each = polled(asked=False)
     each.state.restore(ConnectionState(connection="c", cursors={"changes": {"since": "x"}}))
     assert each.state.record().cursors == {"changes": {"since": "x"}}
+
+
+def test_a_version_that_we_read_ourselves_is_no_echo() -> None:
+    each = polled()
+    each.shared.mappings.put("c+src", Pair(thing("7"), ref("acc"), version="2", theirs="5"))
+    (event,) = events(end(each, advance(each), Polled([found("7", "2")], {}, after=60)))
+    assert event.echo == ""
