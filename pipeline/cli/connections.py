@@ -52,15 +52,37 @@ def list_(json: Json = False) -> None:
 
 
 def _condition(connection: "Connection", state: "ConnectionState | None") -> dict[str, str]:
-    """`state` is running, paused or stopped; `why` names the remedy. A stop of earlier credentials is over."""
-    from pipeline.control.snapshot import credentials_hash
+    """`state` is running, paused, stopped, waiting (the app blocks it) or failing (its breaker is not closed).
 
-    known = state is not None and state.credentials == credentials_hash(connection)
-    stopped = state.stopped if state is not None and known else ""
+    `why` names the remedy, or until when. A stop of earlier credentials is over.
+    """
+    import time
+
+    from pipeline.clock import utc
+    from pipeline.control.snapshot import credentials_hash
+    from pipeline.schemas.records import ConnectionState
+    from pipeline.sinks.breaker import Breaker, BreakerState
+
+    state, now = state or ConnectionState(connection=connection.id), time.time()
+    breaker = Breaker()
+    breaker.restore(state.failures, state.breaker_until.timestamp() if state.breaker_until else 0.0)
+    stopped = state.stopped if state.credentials == credentials_hash(connection) else ""
+    more = {"stopped": stopped, "breaker": str(breaker.state(now))}
     if connection.paused:
         why = f"`pipeline connections resume {connection.id}` goes on"
-        return {"state": "paused", "stopped": stopped, "why": f"{why}; then: {stopped}" if stopped else why}
-    return {"state": "stopped" if stopped else "running", "stopped": stopped, "why": stopped}
+        return {"state": "paused", "why": f"{why}; then: {stopped}" if stopped else why, **more}
+    if stopped:
+        return {"state": "stopped", "why": stopped, **more}
+    if state.blocked_until and state.blocked_until > utc(now):
+        return {
+            "state": "waiting",
+            "why": f"the app asked to wait until {state.blocked_until:%Y-%m-%d %H:%M:%SZ}",
+            **more,
+        }
+    if breaker.state(now) is not BreakerState.CLOSED:
+        until = f", the next one at {utc(breaker.until):%H:%M:%SZ}" if breaker.until > now else ""
+        return {"state": "failing", "why": f"no usable answer to {state.failures} calls in a row{until}", **more}
+    return {"state": "running", "why": "", **more}
 
 
 def check(ids: Ids = None, json: Json = False) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from confluent_kafka import Producer
 
@@ -9,6 +11,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.installation import Installation
 from pipeline.control.snapshot import credentials_hash
 from pipeline.schemas.records import Connection, ConnectionState
+from pipeline.sinks.breaker import LIMIT
 from tests.cli.conftest import Cli
 
 BOOKS = Connection(id="books-main", app="zohobooks", settings={"organization_id": "1"}, secrets={"x": "v1:a:x"})
@@ -68,6 +71,21 @@ def test_the_list_says_what_is_paused_and_what_is_stopped_and_why(
     [paused] = cli("connections", "list", "--json").rows
     assert (paused["state"], paused["paused"], paused["stopped"]) == ("paused", True, remedy)
     assert "pipeline connections resume books-main" in paused["why"]
+
+
+def test_the_list_says_what_an_app_that_fails_or_blocks_is_waited_for(
+    cli: Cli, here: Installation, books: Connection
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    remember(here, ConnectionState(connection="books-main", failures=LIMIT + 2, breaker_until=later))
+    [failing] = cli("connections", "list", "--json").rows
+    assert (failing["state"], failing["breaker"]) == ("failing", "open")
+    assert f"{LIMIT + 2} calls in a row" in failing["why"]
+
+    remember(here, ConnectionState(connection="books-main", blocked_until=later))
+    [waiting] = cli("connections", "list", "--json").rows
+    assert (waiting["state"], waiting["breaker"]) == ("waiting", "closed")
+    assert f"{later:%H:%M:%S}" in waiting["why"]
 
 
 def test_a_stop_of_credentials_that_were_replaced_since_is_not_shown(
