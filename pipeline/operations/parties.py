@@ -55,7 +55,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Reads the ledger; says things as commands of the connection's own topic, so each is done once and has a result."""
+    """Reads the ledger; says things as commands of the connection, so that each is done once and has a result."""
 
     access: KafkaAccess
     topics: Topics

@@ -1,4 +1,4 @@
-"""A party whose command a person must settle waits, in order, while all others flow; an operator releases or skips it."""
+"""A party whose command a person must settle waits in order while others flow; an operator releases or skips it."""
 
 from __future__ import annotations
 
