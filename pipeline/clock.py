@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
+
+FOLLOWED = 0.005
+"""Seconds a second by which `SystemClock` comes nearer to a wall clock that was set."""
 
 
 class Clock(Protocol):
@@ -15,11 +20,33 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
 
+def _elapsed() -> float:
+    """Seconds since the machine started, those that it slept through included where the system can tell."""
+    source = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if source is None else time.clock_gettime(source)
+
+
 class SystemClock:
-    """The machine's own clocks."""
+    """The machine's own clocks. `now` never jumps: who counts what happened in a minute would count wrong.
+
+    It begins with the wall clock and goes on with the time that has passed. A wall clock that is set meanwhile, by NTP
+    or by a person, is followed at 5 ms a second; a process that is started later has it at once. Thread-safe.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time, elapsed: Callable[[], float] = _elapsed) -> None:
+        self._wall, self._elapsed = wall, elapsed
+        self._lock = threading.Lock()
+        self._read = elapsed()
+        self._offset = wall() - self._read
 
     def now(self) -> float:
-        return time.time()
+        with self._lock:
+            elapsed = self._elapsed()
+            most = FOLLOWED * (elapsed - self._read)
+            away = self._wall() - elapsed - self._offset
+            self._read = elapsed
+            self._offset += max(-most, min(most, away))
+            return elapsed + self._offset
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -17,6 +17,9 @@ GRAIN = 0.05
 """Seconds that stamps are rounded up to, so that a window of any quota holds few of them."""
 
 DAY = 24 * 3600.0
+EDGE = 2.0
+"""Seconds that a day begins later for us: clocks differ, and calls travel. What was sent within as many seconds of
+midnight counts for both days."""
 UNTROUBLED = 100
 """Calls answered before one more at once is tried, after the destination refused one for being too many."""
 
@@ -33,7 +36,8 @@ class Limiter:
 
     def __init__(self, quota: Quota, zone: tzinfo = UTC) -> None:
         self.quota = quota
-        self.zone = zone
+        self._zone = zone
+        self._moved = False
         self.in_flight_limit = quota.in_flight
         self._untroubled = 0
         self.blocked_until = 0.0
@@ -63,7 +67,17 @@ class Limiter:
             self.block(state.blocked_until.timestamp())
         if state.in_flight:
             self.in_flight_limit = min(state.in_flight, self.quota.in_flight)
-        self.zone = zone_of(state.profile)
+        self._zone = zone_of(state.profile)
+
+    @property
+    def zone(self) -> tzinfo:
+        """Whose midnight ends a day."""
+        return self._zone
+
+    @zone.setter
+    def zone(self, zone: tzinfo) -> None:
+        self._moved = self._moved or zone != self._zone
+        self._zone = zone
 
     def snapshot(self) -> list[tuple[int, int]]:
         """[POSIX second, settled calls] of the longest window, for `ConnectionState.calls`."""
@@ -92,11 +106,16 @@ class Limiter:
             return None
         return min(self.quota.day, self.day_limit) if self.day_limit else self.quota.day
 
-    def learn(self, now: float, day: DayQuota) -> bool:
-        """Take over what an answer says, others' calls included; gives whether that changes anything."""
+    def learn(self, now: float, day: DayQuota, sent: float | None = None) -> bool:
+        """Take over what an answer says, others' calls included; gives whether that changes anything.
+
+        `sent` is when it was asked for: one that was asked for on the day before tells nothing of this one.
+        """
         if self.quota.day is None:
             return False
         self._roll_day(now)
+        if sent is not None and self._day_of(sent) != self.day:
+            return False
         before = self.day_limit, self.day_calls
         self.day_limit = day.limit
         self.day_calls = max(self.day_calls, day.limit - day.left + self.open)
@@ -129,8 +148,8 @@ class Limiter:
 
     def reserve(self, now: float, calls: int) -> float:
         """Count `calls` from now on; gives what `settle` needs."""
-        self.open += calls
         self._roll_day(now)
+        self.open += calls
         self.day_calls += calls
         return now
 
@@ -139,8 +158,7 @@ class Limiter:
         self.open = max(0, self.open - reserved)
         if made:
             self._count([(sent, made)])
-        if self._day_of(reserved_at) == self.day:
-            self.day_calls = max(0, self.day_calls - max(0, reserved - made))
+        self.day_calls = max(0, self.day_calls - max(0, reserved - made))
 
     def one_too_many(self) -> None:
         """The destination took fewer calls at once than it says: from now on, one less."""
@@ -181,17 +199,25 @@ class Limiter:
         return list(longest.calls) if longest else []
 
     def _roll_day(self, now: float) -> None:
+        """A day never begins twice, whatever the clock says."""
         today = self._day_of(now)
-        if today != self.day:
-            self.day, self.day_calls = today, 0
+        if self._moved:
+            self.day, self._moved = today, False
+        elif today > self.day:
+            midnight = self._midnight(now)
+            self.day = today
+            self.day_calls = self.open + sum(count for stamp, count in self._counted() if stamp > midnight - EDGE)
 
     def _day_of(self, now: float) -> str:
-        return datetime.fromtimestamp(now, self.zone).date().isoformat()
+        return datetime.fromtimestamp(now - EDGE, self.zone).date().isoformat()
+
+    def _midnight(self, now: float, days: int = 0) -> float:
+        """When the day of `now` began, or one so many days later."""
+        local = datetime.fromtimestamp(now - EDGE, self.zone)
+        return (datetime(local.year, local.month, local.day, tzinfo=self.zone) + timedelta(days=days)).timestamp()
 
     def _next_day(self, now: float) -> float:
-        local = datetime.fromtimestamp(now, self.zone)
-        midnight = datetime(local.year, local.month, local.day, tzinfo=self.zone) + timedelta(days=1)
-        return midnight.timestamp()
+        return self._midnight(now, 1) + EDGE
 
 
 class _Window:

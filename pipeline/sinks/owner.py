@@ -137,7 +137,7 @@ class Owner:
     def settle(self, outcome: Outcome, tick: Tick) -> None:
         """A call has ended."""
         entry = outcome.start.entry
-        if outcome.day is not None and self.state.limiter.learn(tick.now, outcome.day):
+        if outcome.day is not None and self.state.limiter.learn(tick.now, outcome.day, outcome.sent):
             self.state.dirty = True
         if entry is None:
             if outcome.start.poll is not None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from pipeline.apps.base import DayQuota, Quota
 from pipeline.schemas.records import ConnectionState, Lane
-from pipeline.sinks.limiter import Limiter
+from pipeline.sinks.limiter import EDGE, Limiter
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
+MIDNIGHT = NOON + 12 * 3600
 
 
 def minute(calls: int, day: int | None = None) -> Limiter:
@@ -94,20 +95,49 @@ def test_another_quota_counts_the_calls_made_under_the_old_one() -> None:
     assert limiter.in_flight_limit == 2
 
 
-def test_what_was_reserved_before_midnight_and_not_made_is_not_given_back_to_the_new_day() -> None:
+def test_what_is_open_at_midnight_counts_for_the_new_day_until_it_is_known_not_to_have_been_made() -> None:
     limiter = Limiter(Quota(windows=(), day=100, in_flight=5))
-    midnight = NOON + 12 * 3600
-    stamp = limiter.reserve(midnight - 1, 8)
-    limiter.reserve(midnight + 1, 3)
+    stamp = limiter.reserve(MIDNIGHT - 1, 8)
+    limiter.reserve(MIDNIGHT + EDGE, 3)
+    assert limiter.day_calls == 11
     limiter.settle(stamp, 8, 0, 0.0)
     assert limiter.day_calls == 3
 
 
+def test_what_was_sent_about_midnight_counts_for_both_days() -> None:
+    limiter = minute(100, day=10)
+    for at in (MIDNIGHT - EDGE - 1, MIDNIGHT - 1, MIDNIGHT + 1):
+        limiter.settle(limiter.reserve(at, 1), 1, 1, at)
+    assert limiter.day_calls == 3
+    limiter.wait(MIDNIGHT + EDGE, 1, Lane.LIVE)
+    assert limiter.day_calls == 2
+
+
+def test_a_clock_that_goes_back_over_midnight_and_forth_again_gives_no_day_twice() -> None:
+    limiter = minute(1000, day=10)
+    for at in (MIDNIGHT + 10, MIDNIGHT - 10, MIDNIGHT + 10):
+        limiter.reserve(at, 3)
+    assert limiter.day_calls == 9
+
+
+def test_another_zone_begins_no_day() -> None:
+    limiter = minute(1000, day=10)
+    limiter.reserve(NOON, 3)
+    limiter.zone = ZoneInfo("Pacific/Auckland")
+    assert limiter.wait(NOON, 8, Lane.LIVE) > 0
+
+
+def test_an_answer_to_what_was_asked_yesterday_tells_nothing_of_today() -> None:
+    limiter = Limiter(Quota(windows=(), day=2000, in_flight=5))
+    assert not limiter.learn(MIDNIGHT + EDGE, DayQuota(limit=2000, left=0), MIDNIGHT)
+    assert limiter.wait(MIDNIGHT + EDGE, 1, Lane.LIVE) == 0
+
+
 def test_the_day_ends_at_midnight_of_the_organisation() -> None:
     limiter = Limiter(Quota(windows=(), day=2, in_flight=5, live_reserve=0), ZoneInfo("Asia/Kolkata"))
-    limiter.reserve(NOON, 2)
+    limiter.settle(limiter.reserve(NOON, 2), 2, 2, NOON)
     wait = limiter.wait(NOON, 1, Lane.LIVE)
-    assert datetime.fromtimestamp(NOON + wait, ZoneInfo("Asia/Kolkata")).isoformat() == "2026-03-02T00:00:00+05:30"
+    assert datetime.fromtimestamp(NOON + wait, ZoneInfo("Asia/Kolkata")).isoformat() == "2026-03-02T00:00:02+05:30"
     assert limiter.wait(NOON + wait, 1, Lane.LIVE) == 0
 
 
@@ -163,7 +193,7 @@ def test_it_says_when_a_backlog_will_be_done() -> None:
     minute = Limiter(Quota(windows=((100, 60.0),), day=None, in_flight=5))
     assert minute.forecast(NOON, 1000, Lane.LIVE) == 600
     day = Limiter(Quota(windows=((100, 60.0),), day=1000, in_flight=5, live_reserve=0))
-    half_a_day = 12 * 3600
+    half_a_day = 12 * 3600 + EDGE
     assert day.forecast(NOON, 1000, Lane.LIVE) == 600
     assert day.forecast(NOON, 1001, Lane.LIVE) == half_a_day + 0.6
     assert day.forecast(NOON, 3000, Lane.LIVE) == half_a_day + 24 * 3600 + 600
