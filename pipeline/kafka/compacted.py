@@ -35,6 +35,7 @@ _PASSING = frozenset(
         KafkaError._TRANSPORT,
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._TIMED_OUT,
+        KafkaError._UNKNOWN_PARTITION,
     }
 )
 

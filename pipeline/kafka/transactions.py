@@ -17,6 +17,12 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from pipeline.kafka.errors import ProducerUnusable, TransactionAborted
 
 _RETRY_PAUSE_SECONDS = 0.05
+DELIVERY_SECONDS = 12.0
+"""For the records of a transaction: longer than `delivery.timeout.ms`, after which each is delivered or given up.
+
+Not so those whose partition is not yet part of the transaction: librdkafka 2.16 keeps them for as long as it waits for
+the coordinator, and after a broker's restart that may be for good.
+"""
 OFFSETS_SECONDS = 6.0
 """For sending offsets, which takes milliseconds as a rule and seconds where the group's coordinator moves."""
 
@@ -42,7 +48,8 @@ def transact(
         producer.begin_transaction()
         produce(producer)
         # Offsets that follow a flush cost one round trip; offsets in front of it make the commit wait for both.
-        producer.flush(timeout)
+        if producer.flush(min(timeout, DELIVERY_SECONDS)):
+            raise ProducerUnusable(f"records were not delivered in {DELIVERY_SECONDS:g} s: a broker went away")
         if offsets:
             _send_offsets(producer, offsets, group_metadata, deadline)
         if before_commit is not None:

@@ -16,7 +16,8 @@ from pipeline.kafka.transactions import transact
 class Stuck:
     """A producer whose coordinator is gone: sending offsets returns when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, undelivered: int = 0) -> None:
+        self.undelivered = undelivered
         self.returns = threading.Event()
         self.returned = threading.Event()
         self.ended: list[str] = []
@@ -24,7 +25,7 @@ class Stuck:
     def begin_transaction(self) -> None: ...
 
     def flush(self, timeout: float) -> int:
-        return 0
+        return self.undelivered
 
     def send_offsets_to_transaction(self, offsets: Any, metadata: Any, timeout: float) -> None:
         self.returns.wait()
@@ -46,4 +47,14 @@ def test_offsets_that_are_never_sent_cost_the_producer_and_never_commit(monkeypa
     stuck.returns.set()
 
     assert stuck.returned.wait(30)
+    assert stuck.ended == []
+
+
+def test_records_that_are_never_delivered_cost_the_producer_and_never_commit() -> None:
+    stuck = Stuck(undelivered=1)
+
+    with pytest.raises(ProducerUnusable, match="not delivered"):
+        transact(cast(Producer, stuck), lambda _: None, [TopicPartition("t", 0, 1)], None)
+
+    assert not stuck.returned.is_set()
     assert stuck.ended == []
