@@ -29,7 +29,8 @@ def test_the_help_names_every_exit_code(bare_cli: Cli) -> None:
     [
         *("run", "apply", "check", "connect", "send", "results", "decisions", "replay", "sandbox"),
         *("topics create", "topics check", "connections list", "connections test", "flows list", "flows preview"),
-        *("mapping get", "broker start", "broker status", "broker stop"),
+        *("mapping get", "broker start", "broker status", "broker stop", "connections pause", "connections resume"),
+        *("party list", "party release", "party skip", "secrets list", "secrets rotate", "secrets remove"),
     ],
 )
 def test_every_command_explains_itself(bare_cli: Cli, command: str) -> None:
