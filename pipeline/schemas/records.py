@@ -170,8 +170,9 @@ class Result(Record, frozen=True, kw_only=True):
     """The one terminal record of a command: the public contract of `sync.results`.
 
     `settled` says how an effect became certain: ``answer`` (the call's own), ``repeat`` (the keyed call was repeated
-    after a lost answer), ``lookup`` (the object was found by our number or name), ``none`` (no call was needed). `calls` counts calls to the destination, reads included.
-    `redrive` is the round of a command that was refused before and sent again: one result a command and round.
+    after a lost answer), ``lookup`` (the object was found by our number or name), ``none`` (no call was needed).
+    `calls` counts calls to the destination, reads included. `redrive` is the round of a command that was refused before
+    and sent again: one result a command and round.
     """
 
     command: str
