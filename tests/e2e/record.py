@@ -38,6 +38,8 @@ class Record:
         self._found: dict[type[Any], list[Any]] = {kind: [] for kind in self.kinds.values()}
         self.partitions: dict[type[Any], Counter[int]] = {kind: Counter() for kind in self.kinds.values()}
         """How many records of a kind there are, by partition number."""
+        self.written: dict[type[Any], list[float]] = {kind: [] for kind in self.kinds.values()}
+        """POSIX seconds at which their producer wrote the records of a kind, in the order in which they were read."""
         self.unreadable = 0
         self.seen_again = 0
         """Records that the reader went back to, as it may when a broker was away: they are on the topic once."""
@@ -68,6 +70,7 @@ class Record:
             self.partitions[kind][message.partition() or 0] += 1
             try:
                 self._found[kind].append(self._codec.decode(kind, value))
+                self.written[kind].append(message.timestamp()[1] / 1000)
             except (Undecodable, Retry):
                 assert kind in self.broken, f"a record of our own cannot be read: {message.topic()} {value[:200]!r}"
                 self.unreadable += 1

@@ -1,7 +1,8 @@
 """The owner is paused past its session, and goes on when a successor has taken over: it must do nothing any more.
 
 To see whose call it was, the successor is stopped too, for a moment shorter than its own session, and the zombie wakes
-in that moment: whatever the twins or the topics get meanwhile comes from the zombie.
+in that moment: the calls that reach the twins meanwhile, and the committed records that were written meanwhile, are the
+zombie's. What it had written before its pause and published after it would be there twice.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.run import Role
 from pipeline.failpoints import VARIABLE
+from pipeline.schemas.records import Command, Decision, Result, Step
 from tests.e2e.machine import Machine
 from tests.e2e.roles import RoleProcess
 from tests.faults.fault import Fault, Row, Size, Tally
@@ -25,9 +29,9 @@ SESSION = 4.0
 """Seconds; a member reports at least three times as often."""
 PAUSED = SESSION + 2.5
 """Seconds: the session ends, a successor takes over and does some work, and open transactions have been aborted."""
-SILENCE = 0.4
+SILENCE = 0.6
 """Seconds for what the stopped successor has sent to arrive."""
-WINDOW = 1.6
+WINDOW = 1.4
 """Seconds in which only the zombie runs."""
 ARMED = 15.0
 """Seconds in which a member comes to the point where it is to stop; then it is stopped where it is."""
@@ -50,7 +54,7 @@ def run(lab: Lab, rng: random.Random, size: Size) -> Row:
         pairs = {role: machine.start(role, role) for role in (Role.AGENTS, Role.SINKS)}
         work.send()
         work.progress.until(lambda: work.progress.results > 0, 60)
-        seen, tally = Counter[str](), Tally()
+        seen, windows = Counter[str](), list[_Window]()
         for number in range(PAUSES[size]):
             role = (Role.SINKS, Role.AGENTS)[number % 2]
             point = rng.choice(POINTS[role])
@@ -59,14 +63,26 @@ def run(lab: Lab, rng: random.Random, size: Size) -> Row:
             seen[point if armed else f"{role}.anywhere"] += 1
             work.recovery.injected()
             _work_on(work, PAUSED)
-            awake, found = _wake(machine, zombie, successor, role)
-            if not awake:
+            window = _wake(zombie, successor, role)
+            if window.end - window.stopped < SESSION - SESSION / 3:
+                windows.append(window)
+            else:
                 seen[f"{role}.unobserved"] += 1
-            tally = tally + found
             _work_on(work, 1.0)
         work.finish()
         machine.stop()
-        return Row(PAUSES[size], tally + judge(machine, work.expected), work.recovery.longest, dict(seen))
+        tally = judge(machine, work.expected) + _judge_zombies(machine, windows)
+        return Row(PAUSES[size], tally, work.recovery.longest, dict(seen))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """When only the zombie of its role ran, in POSIX seconds: from `woken` to `end`; its successor was `stopped`."""
+
+    role: Role
+    stopped: float
+    woken: float
+    end: float
 
 
 def _stop_at(member: RoleProcess, point: str, rng: random.Random, work: Work) -> bool:
@@ -99,39 +115,42 @@ def _work_on(work: Work, seconds: float) -> None:
         work.poll()
 
 
-def _wake(machine: Machine, zombie: RoleProcess, successor: RoleProcess, role: Role) -> tuple[bool, Tally]:
-    """Let the zombie go on while nobody else of its role runs; whether that moment was short enough to tell."""
-    began = time.monotonic()
+def _wake(zombie: RoleProcess, successor: RoleProcess, role: Role) -> _Window:
+    """Let the zombie go on while nobody else of its role runs."""
+    stopped = time.time()
     successor.send(signal.SIGSTOP)
     try:
-        _drain(machine, SILENCE)
-        before = _traces(machine, role)
+        time.sleep(SILENCE)
+        woken = time.time()
         zombie.send(signal.SIGCONT)
-        _drain(machine, WINDOW)
-        did = {what: count - before[what] for what, count in _traces(machine, role).items() if count > before[what]}
+        time.sleep(WINDOW)
+        end = time.time()
     finally:
         successor.send(signal.SIGCONT)
         zombie.send(signal.SIGCONT)
-    if time.monotonic() - began > SESSION - SESSION / 3:
-        return False, Tally()
-    findings = tuple(f"duplicates: the zombie of {role} did {count} {what}" for what, count in did.items())
-    return True, Tally(duplicates=sum(did.values()), findings=findings)
+    return _Window(role, stopped, woken, end)
 
 
-def _traces(machine: Machine, role: Role) -> dict[str, int]:
-    """What a process of the role leaves behind outside of itself."""
-    record = machine.record
+def _judge_zombies(machine: Machine, windows: Sequence[_Window]) -> Tally:
+    """Counts as duplicates what was done in the windows: the successor does it as well."""
+    tally = Tally()
+    for window in windows:
+        for what, times in _traces(machine, window.role).items():
+            count = sum(window.woken <= time_ < window.end for time_ in times)
+            if count:
+                finding = f"duplicates: {count} {what} of a zombie of the {window.role}"
+                tally = tally + Tally(duplicates=count, findings=(finding,))
+    return tally
+
+
+def _traces(machine: Machine, role: Role) -> dict[str, list[float]]:
+    """When a process of the role left something outside of itself."""
+    written = machine.record.written
     if role is Role.AGENTS:
-        return {"decisions": len(record.decisions), "commands": len(record.commands)}
+        return {"decisions": written[Decision], "commands": written[Command]}
     ledgers = (machine.twins.books.ledger, machine.twins.togai.ledger)
-    calls = sum(len(ledger.entries) for ledger in ledgers)
-    return {"calls": calls, "results": len(record.results), "steps": len(record.steps)}
-
-
-def _drain(machine: Machine, seconds: float) -> None:
-    due = time.monotonic() + seconds
-    while (left := due - time.monotonic()) > 0:
-        machine.record.poll(min(left, 0.1))
+    calls = [entry.started for ledger in ledgers for entry in ledger.entries]
+    return {"calls": calls, "results": written[Result], "steps": written[Step]}
 
 
 FAULTS = (Fault("zombie", 6, run),)
