@@ -51,7 +51,7 @@ def copy(root: Path) -> None:
 
 def failure(test: str, root: Path, bootstrap_servers: str) -> str:
     """Why the test failed when pytest ran it in `root`, "" if it passed. Raises RuntimeError for any other end."""
-    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "MODEL_SHRINK": "0"}
     kafka = ["--kafka", bootstrap_servers] if bootstrap_servers else []
     try:
         ended = subprocess.run(

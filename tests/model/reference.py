@@ -106,7 +106,7 @@ class Reference:
         """A command has its one result, in the order of its party, and the right one."""
         queue, event, app = self.queues[topic, todo.event.party], todo.event, topic.partition(".")[0]
         assert todo not in self.ended, f"two results: {todo}"
-        held = self.aside.pop((app, event.party), None)
+        held = self.aside.pop((app, event.party), None) if cause != "waited" else None
         assert held is None or todo == held._replace(round=held.round + 1), f"{todo} passed {held}, which is set aside"
         if todo.round:
             self.again.remove(todo)

@@ -156,7 +156,8 @@ class Sink:
         return self.system.world.now + self.skew
 
     def may_call(self, connection: str) -> None:
-        """What a worker knows of its connection holds: a pause that it has read, a block that it was told of."""
+        """It serves the connection still, and what it knows holds: a pause that it read, a block that it was told."""
+        assert self.member, f"a call to {connection} by a worker that the group has given up"
         paused = self._revision == self.system.revision and self.system.connections[connection].paused
         assert not paused, f"a call to {connection}, which is paused"
         blocked = self.system.world.now < self.blocked.get(connection, 0.0) - SKEW
@@ -414,12 +415,16 @@ class System:
         self.sinks[self.sinks.index(sink)] = Sink(self, sink.name)
 
     def turn(self, sink: Sink, fate: str = "") -> None:
+        """One turn of `sink`, then its calls; with the fate ``sleep`` it is paused before they are made."""
         try:
             sink.turn(fate)
         except Crash:
             self.crash(sink)
         else:
-            sink.send()
+            if fate == "sleep":
+                sink.asleep_since = self.world.now
+            else:
+                sink.send()
 
     def give_up(self, flight: Flight) -> None:
         """Its caller is gone."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -125,6 +125,19 @@ class Machine(RuleBasedStateMachine):
     def a_worker_takes_its_turn(self, pick: int, fate: str) -> None:
         if self.system.awake:
             self.system.turn(self.system.awake[pick % len(self.system.awake)], fate)
+
+    @rule(pick=picks, id_=ids, slept=st.sampled_from([3.0, 7.0, 20.0]), other_works=st.booleans(), lost=delays)
+    def a_worker_sleeps_before_its_calls(
+        self, pick: int, id_: str, slept: float, other_works: bool, lost: float | None
+    ) -> None:
+        self.system.lost_after = lost
+        self._send_account(id_, 5 + pick, "xyz"[pick % 3])
+        self.system.decide()
+        if self.system.awake:
+            self.system.turn(self.system.awake[pick % len(self.system.awake)], "sleep")
+        self.system.pass_by(slept)
+        self._all_turn(other_works)
+        self._wake(True)
 
     @rule()
     def everybody_works(self) -> None:
@@ -345,6 +358,7 @@ TestModel.settings = settings(
     max_examples=HUNT or 200,
     stateful_step_count=80 if HUNT else 50,
     derandomize=not HUNT,
+    phases=tuple(Phase) if os.environ.get("MODEL_SHRINK", "1") == "1" else (Phase.generate,),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
