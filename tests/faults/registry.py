@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from tests.faults import broker, crash, keyless, large, poison, rebalance, registry_away, zombie
+from tests.faults import (
+    answers,
+    broker,
+    crash,
+    keyless,
+    large,
+    lost_answer,
+    poison,
+    rebalance,
+    registry_away,
+    token,
+    zombie,
+)
 from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *crash.FAULTS,
     *keyless.FAULTS,
+    *lost_answer.FAULTS,
+    *answers.FAULTS,
+    *token.FAULTS,
     *rebalance.FAULTS,
     *zombie.FAULTS,
     *broker.FAULTS,
