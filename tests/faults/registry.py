@@ -10,6 +10,7 @@ from tests.faults import (
     large,
     lost_answer,
     poison,
+    quota,
     rebalance,
     registry_away,
     token,
@@ -29,4 +30,5 @@ FAULTS: tuple[Fault, ...] = (
     *poison.FAULTS,
     *registry_away.FAULTS,
     *large.FAULTS,
+    *quota.FAULTS,
 )
