@@ -45,6 +45,7 @@ class Projector:
         self._reading = Reading(topics, codec)
         self._batch = batch
         self._consumer: Consumer | None = None
+        self._places: list[Place] = []
         self._stored: dict[Place, int] = {}
         """The positions as they are in the database."""
         self._reached: dict[Place, int] = {}
@@ -54,15 +55,19 @@ class Projector:
         """Take in all that is committed now; gives the number of records. Raises also `RestoreStalled`."""
         # What the agents have passed is asked for first: what they wrote before is then within the ends.
         advanced = self._agents()
-        ends = ends_of(self._access, self._reading.topics)
+        consumer = self._open()
+        if self._moved_away():
+            self._assign(consumer)
+        found = ends_of(self._access, self._reading.topics)
+        ends = {(topic, partition): end for topic, each in found.items() for partition, end in each.items()}
+        if any(at > ends.get(place, at) for place, at in self._reached.items()):
+            # We never read beyond an end: these topics were made anew since.
+            self._assign(consumer, ends)
         taken, progress = 0, time.monotonic()
-        while True:
-            self._open(ends)
-            if not self._behind(ends):
-                break
-            moved = self.step()
-            taken += moved
-            if moved or self._consumer is None:
+        while any(self._reached.get(place, 0) < end for place, end in ends.items()):
+            before = dict(self._reached)
+            taken += self.step()
+            if self._reached != before:
                 progress = time.monotonic()
             elif time.monotonic() - progress > _STALL_SECONDS:
                 raise RestoreStalled(f"the topics could not be read for {_STALL_SECONDS:g} s; check the brokers")
@@ -74,12 +79,12 @@ class Projector:
 
         0 also where another projector was faster: the next call goes on from where that has come to.
         """
-        consumer = self._open(None)
+        consumer = self._open()
         try:
             messages = self._take(consumer, wait)
-            if self._reached != self._stored and not self._store(messages):
+            if not self._store(messages):
                 messages = []
-                self.close()
+                self._assign(consumer)
         except BaseException:
             # Whether it was committed is not known: the database tells.
             self.close()
@@ -87,9 +92,10 @@ class Projector:
         return len(messages)
 
     def awaits(self) -> bool:
-        """Whether runs may be over of which only `catch_up` finds that: a step was handed on, nothing came since."""
+        """Whether `catch_up` finds more than `step` does: runs may be over without a word, or the log was emptied."""
         with self._database.reading() as connection:
-            return stored.awaiting(connection)
+            waiting = stored.awaiting(connection)
+        return waiting or self._moved_away()
 
     def close(self) -> None:
         """It may be used again: it goes on from what is stored."""
@@ -107,28 +113,29 @@ class Projector:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def _open(self, ends: Mapping[str, Mapping[int, int]] | None) -> Consumer:
+    def _open(self) -> Consumer:
         """The consumer, assigned to where the database has come to."""
-        if self._consumer is not None:
-            return self._consumer
-        if ends is None:
-            ends = ends_of(self._access, self._reading.topics)
+        if self._consumer is None:
+            consumer = self._access.reader(_PREFETCH)
+            self._places = [place for topic in self._reading.topics for place in _places(consumer, topic)]
+            self._assign(consumer)
+            self._consumer = consumer
+        return self._consumer
+
+    def _assign(self, consumer: Consumer, ends: Mapping[Place, int] | None = None) -> None:
+        """Go on from what is stored, and from the start where that is beyond `ends`."""
         with self._database.reading() as connection:
             self._stored = stored.read_positions(connection)
-        # A position beyond the end is one of a topic that was made anew since.
-        places = {(topic, number): end for topic, found in ends.items() for number, end in found.items()}
-        self._reached = {place: at if at <= places.get(place, at) else 0 for place, at in self._stored.items()}
-        consumer = self._access.reader(_PREFETCH)
-        consumer.assign([TopicPartition(*place, self._reached.get(place, OFFSET_BEGINNING)) for place in places])
-        self._consumer = consumer
-        return consumer
+        limits = ends or {}
+        self._reached = {place: at if at <= limits.get(place, at) else 0 for place, at in self._stored.items()}
+        consumer.assign([TopicPartition(*place, self._reached.get(place, OFFSET_BEGINNING)) for place in self._places])
 
-    def _behind(self, ends: Mapping[str, Mapping[int, int]]) -> bool:
-        return any(
-            self._reached.get((topic, partition), 0) < end
-            for topic, found in ends.items()
-            for partition, end in found.items()
-        )
+    def _moved_away(self) -> bool:
+        """Whether another projector has written since, or somebody has emptied the log."""
+        if self._consumer is None:
+            return False
+        with self._database.reading() as connection:
+            return stored.read_positions(connection) != self._stored
 
     def _take(self, consumer: Consumer, wait: float) -> list[Message]:
         """What is there, and no longer than `wait` seconds for the first."""
@@ -152,6 +159,9 @@ class Projector:
 
     def _store(self, messages: list[Message]) -> bool:
         """False: what is stored is not what we read from, and nothing was written."""
+        moved = {place: at for place, at in self._reached.items() if self._stored.get(place, 0) != at}
+        if not moved:
+            return True
         said = self._reading.read(messages)
         with self._database.writing() as connection:
             if stored.read_positions(connection) != self._stored:
@@ -160,10 +170,9 @@ class Projector:
                 runs, commands = touched(said)
                 runs |= stored.runs_of(connection, commands)
                 self._write(connection, runs, said, stored.read_advanced(connection))
-            moved = {place: at for place, at in self._reached.items() if self._stored.get(place) != at}
             stored.write_positions(connection, moved)
             fail_point("views.batch.written")
-        self._stored = dict(self._reached)
+        self._stored |= moved
         fail_point("views.batch.committed")
         return True
 
@@ -179,12 +188,9 @@ class Projector:
     def _agents(self) -> dict[int, int]:
         """The next offset of `flow.steps` that the agents will read, by partition."""
         consumer = self._access.consumer(self._topics.prefix + AGENTS, {"enable.partition.eof": False})
-        topic = self._topics.steps
         try:
-            found = consumer.list_topics(topic, timeout=_CALL_SECONDS).topics[topic].partitions
-            places = consumer.committed([TopicPartition(topic, number) for number in found], timeout=_CALL_SECONDS)
-        except KafkaException as error:
-            raise KafkaUnavailable(f"{topic}: {error.args[0].str()}") from None
+            asked = [TopicPartition(*place) for place in _places(consumer, self._topics.steps)]
+            places = _committed(consumer, asked)
         finally:
             consumer.close()
         return {place.partition: place.offset for place in places if place.error is None and place.offset > 0}
@@ -203,3 +209,26 @@ class Projector:
                 runs |= stored.between(connection, partition, known.get(partition, 0), at)
             self._write(connection, runs, [], known | newer)
             stored.write_advanced(connection, self._topics.steps, newer)
+
+
+def _places(consumer: Consumer, topic: str) -> list[Place]:
+    try:
+        found = consumer.list_topics(topic, timeout=_CALL_SECONDS).topics[topic]
+    except KafkaException as error:
+        raise KafkaUnavailable(f"{topic}: {error.args[0].str()}") from None
+    if found.error is not None:
+        raise KafkaUnavailable(f"topic {topic} is missing; run `pipeline topics create`")
+    return [(topic, partition) for partition in sorted(found.partitions)]
+
+
+def _committed(consumer: Consumer, asked: list[TopicPartition]) -> list[TopicPartition]:
+    """Asked again while the group's coordinator is only just finding itself."""
+    deadline = time.monotonic() + _CALL_SECONDS
+    while True:
+        try:
+            return consumer.committed(asked, timeout=_CALL_SECONDS)
+        except KafkaException as error:
+            cause: KafkaError = error.args[0]
+            if cause.code() == KafkaError.GROUP_AUTHORIZATION_FAILED or time.monotonic() > deadline:
+                raise KafkaUnavailable(f"{asked[0].topic}: {cause.str()}") from None
+        time.sleep(_WAIT_SECONDS)

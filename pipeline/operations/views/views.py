@@ -62,7 +62,7 @@ class Views:
         with self.database.reading() as connection:
             positions = stored.read_positions(connection)
         behind = {
-            topic: sum(max(0, end - positions.get((topic, partition), 0)) for partition, end in ends.items())
+            topic: sum(_left(positions.get((topic, partition), 0), end) for partition, end in ends.items())
             for topic, ends in self.ends().items()
         }
         return Lag(behind, sum(behind.values()))
@@ -74,6 +74,11 @@ class Views:
             total, since = connection.execute(select(func.count(), func.min(runs.started))).one()
             skipped = connection.execute(select(func.count()).where(runs.status == RunStatus.SKIPPED)).scalar_one()
         return Kept(total, skipped, since)
+
+
+def _left(position: int, end: int) -> int:
+    """A position beyond the end, which was looked up later, is one of a topic that was made anew since."""
+    return end - position if position <= end else end
 
 
 def _asked(wanted: RunFilter) -> Select[Any]:
