@@ -35,11 +35,12 @@ def run(lab: Lab, rng: random.Random, size: Size) -> Row:
 
 
 def _world(rng: random.Random) -> tuple[Tally, Counter[str], float]:
-    """One connection from a quarter of an hour before midnight on, always with more to do than it may."""
+    """One connection with more to do than it may, from a few seconds or a quarter of an hour before midnight on."""
     zone, (year, month, day) = rng.choice(EDGES)
     allowed = Allowed(rng.randint(10, 30), rng.randint(60, 200), rng.randint(1, 8), zone)
     midnight = datetime(year, month, day, tzinfo=ZoneInfo(zone)).timestamp()
-    world = QuotaWorld(rng, allowed, midnight - rng.uniform(30, 900))
+    world = QuotaWorld(rng, allowed, midnight - rng.choice([rng.uniform(0.2, 20), rng.uniform(30, 900)]))
+    world.send(allowed.day)
     counts: Counter[str] = Counter()
     passed = False
     for _ in range(rng.randint(6, 14)):
@@ -59,10 +60,12 @@ def _world(rng: random.Random) -> tuple[Tally, Counter[str], float]:
 def _inject(world: QuotaWorld, rng: random.Random) -> str:
     match rng.choice(["hand-over", "crash", "jump forward", "jump backward", "full minute"]):
         case "hand-over":
+            _fill(world, rng)
             world.hand_over()
             return "owner change in good order"
         case "crash":
-            world.crash(rng.uniform(0.0, 8.0))
+            _fill(world, rng)
+            world.crash(rng.choice([0.0, rng.uniform(0.0, 8.0)]))
             return "owner change by crash"
         case "jump forward":
             seconds = rng.choice([1.5, 61.0, 3600.0])
@@ -80,6 +83,13 @@ def _inject(world: QuotaWorld, rng: random.Random) -> str:
             world.send(3 * 30)
             world.pass_by(61)
             return "edge of a full minute"
+
+
+def _fill(world: QuotaWorld, rng: random.Random) -> None:
+    """From an empty minute to one that is being filled, with calls under way."""
+    world.pass_by(61)
+    world.send(100)
+    world.pass_by(rng.uniform(0.2, 6.0))
 
 
 def _judge(world: QuotaWorld, allowed: Allowed) -> Tally:
