@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -55,7 +56,8 @@ def known(table: MappingTable, *pairs: Pair) -> list[bool]:
 def test_a_reading_that_failed_half_way_begins_at_the_start_again(kafka: KafkaAccess, topics: Topics) -> None:
     before, beyond = [pair(number) for number in range(50)], pair(99)
     write(kafka, topics, *before)
-    producer = kafka.transactional_producer(topics.prefix + "txn", overrides={"delivery.report.only.error": False})
+    lasting = {"transaction.timeout.ms": 120_000, "delivery.report.only.error": False}
+    producer = kafka.transactional_producer(topics.prefix + "txn", overrides=lasting)
     producer.begin_transaction()
     for partition in range(2):
         producer.produce(topics.mappings, b"{}", b"open", partition)
