@@ -54,7 +54,7 @@ class ZohoBooksApp:
         return party_of(trigger, data)
 
     def version(self, trigger: str, data: Any) -> str:
-        return version_of(data)
+        return version_of(trigger, data)
 
     def document(self, trigger: str, event: Event) -> msgspec.Struct | None:
         """None yet: no flow reads Zoho's objects as documents."""
@@ -62,6 +62,19 @@ class ZohoBooksApp:
 
     def hooks(self, kind: str, body: bytes) -> Sequence[Hook]:
         return webhooks.hooks(kind, body)
+
+    def verify(
+        self,
+        *,
+        headers: Mapping[str, str],
+        query: Sequence[tuple[str, str]],
+        body: bytes,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+    ) -> None:
+        """``X-Zoho-Webhook-Signature`` and the organisation (`hooks.verify`): `apps.base.SignsHooks`."""
+        form = ZohoBooksSettings.model_validate(settings)
+        webhooks.verify(headers=headers, query=query, body=body, settings=form, secrets=secrets)
 
     async def connect(
         self, settings: Mapping[str, Any], secrets: Mapping[str, str], transport: Transport

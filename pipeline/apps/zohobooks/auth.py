@@ -9,6 +9,7 @@ https://www.zoho.com/accounts/protocol/oauth/token-limits.html
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import timedelta
@@ -17,10 +18,12 @@ from urllib.parse import urlencode, urlsplit
 
 from pipeline.apps.base import Request, Response, Token, TokenStore, Transport
 from pipeline.apps.zohobooks.connection import SCOPES, ZohoBooksSettings
+from pipeline.apps.zohobooks.hooks import webhook_secrets
 from pipeline.apps.zohobooks.wire import decode
 from pipeline.clock import utc
 from pipeline.errors import EffectError, InDoubt, Retry, Stopped, Wait
 
+WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9]{12,50}")
 TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 - a path
 EARLY_SECONDS = 300.0
 """A token is replaced this long before its end, so that no call meets the end on its way."""
@@ -56,6 +59,8 @@ async def exchange(settings: ZohoBooksSettings, secrets: Mapping[str, str], tran
     missing += [] if code or refresh_token else ["self_client_code"]
     if missing:
         raise Stopped(f"missing: {', '.join(missing)}; Self Client of the Zoho API console, tab 'Generate Code'")
+    if any(not WEBHOOK_SECRET.fullmatch(secret) for secret in webhook_secrets(secrets)):
+        raise Stopped("webhook_secret: Zoho takes 12 to 50 letters and digits; several have a comma between them")
     if code:
         grant = {"grant_type": "authorization_code", **client, "code": code}
         answer = await _ask(settings, transport, grant, "self_client_code")
@@ -66,6 +71,7 @@ async def exchange(settings: ZohoBooksSettings, secrets: Mapping[str, str], tran
     if not answer.get("refresh_token"):
         raise Stopped("Zoho gave no refresh token for this code: generate it in a Self Client, not in another client")
     kept = {**client, "refresh_token": str(answer["refresh_token"]), "api_domain": api_domain(answer)}
+    kept["webhook_secret"] = secrets.get("webhook_secret", "")
     return {name: value for name, value in kept.items() if value}
 
 

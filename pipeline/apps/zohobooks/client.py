@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from pipeline.apps.base import Request, Response, TokenStore, Transport
 from pipeline.apps.zohobooks import checks, faults
 from pipeline.apps.zohobooks.auth import TokenHolder
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
-from pipeline.errors import InDoubt, Retry
+from pipeline.errors import InDoubt, Refused, Retry, Stopped
 
 
 class ZohoBooksSession:
@@ -60,6 +61,26 @@ class ZohoBooksSession:
             if writes(request):
                 raise
             raise Retry(str(error), code=error.code) from None
+
+    async def download(self, url: str) -> bytes:
+        """A file from elsewhere, without our token. Whoever asks has looked at the host.
+
+        Raises `Refused` where there is none, `Retry` where it cannot be got now.
+        """
+        parts = urlsplit(url)
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        try:
+            answer = await self._api.send(f"https://{parts.netloc}", Request("GET", path))
+        except InDoubt as error:
+            raise Retry(str(error), code=error.code) from None
+        except Stopped as error:
+            raise Refused(str(error), code="redirect") from None
+        if answer.status == 200:
+            return answer.body
+        message = f"{parts.hostname} answered HTTP {answer.status} for the file"
+        if answer.status >= 500 or answer.status == 429:
+            raise Retry(message, code=str(answer.status))
+        raise Refused(message, code=str(answer.status))
 
     async def check(self) -> Mapping[str, Any]:
         """All start-up checks; gives the profile (`checks.check`)."""

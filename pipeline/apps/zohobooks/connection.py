@@ -53,11 +53,14 @@ SECRETS = {
     "client_secret": "Client Secret of the Self Client",
     "self_client_code": "Code of the tab 'Generate Code', scopes " + ",".join(SCOPES) + "; works once, for minutes",
     "refresh_token": "Instead of a code: a refresh token that the Self Client already has",
+    "webhook_secret": "Secret of the organization's webhooks ('I want to secure this webhook'), 12 to 50 letters and "
+    "digits; while it is changed both, with a comma between",
 }
 
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9]+$")]
 CustomFieldName = Annotated[str, StringConstraints(pattern=r"^cf_[A-Za-z0-9_]+$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$")]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
@@ -83,6 +86,9 @@ class ZohoBooksSettings(BaseModel):
     payment_field: CustomFieldName = Field(
         "cf_togai_payment_id", description="Unique custom field of payments that holds the Togai id"
     )
+    credit_note_field: CustomFieldName = Field(
+        "cf_togai_credit_note_id", description="Unique custom field of credit notes that holds the Togai id"
+    )
     unique_field: Literal["required", "preferred"] = Field(
         "required",
         description="Without a unique custom field: stop, or look each object up first (docs/guarantees.md)",
@@ -92,6 +98,22 @@ class ZohoBooksSettings(BaseModel):
     )
     decimals: dict[CurrencyCode, Annotated[int, Field(ge=0, le=6)]] = Field(
         default_factory=dict, description="Decimals of currencies, where they differ from what Zoho says of them"
+    )
+
+    poll_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="How often to look for changes that no webhook told of, where a flow wants them; 0: never",
+    )
+    poll_overlap_seconds: float = Field(
+        600.0, ge=0, description="How far each look goes back behind the last change seen: lists lag behind writes"
+    )
+    recognize_sent: bool = Field(
+        False,
+        description="Read an invoice after marking it as sent, so that its webhook is known to be ours: one call more",
+    )
+    attachment_hosts: tuple[Host, ...] = Field(
+        (), description="Hosts from which files may be downloaded and attached; a name stands for those below it too"
     )
 
     plan: Literal["free", "standard", "professional", "premium", "elite", "ultimate"] = Field(

@@ -14,15 +14,21 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from pipeline.apps.base import Hook
-from pipeline.apps.zohobooks.triggers import IDS, TRIGGERS, version_of
+from pipeline.apps.zohobooks.connection import SECRETS, ZohoBooksSettings
+from pipeline.apps.zohobooks.triggers import IDS, STATES, TRIGGERS, version_of
 from pipeline.apps.zohobooks.wire import decode, text
-from pipeline.errors import Undecodable
+from pipeline.errors import Undecodable, Unverified
 
 SIGNATURE_HEADER = "x-zoho-webhook-signature"
+FORM = "x-www-form-urlencoded"
 ANY = "any"
 """The kind of an address that takes all kinds; the shape and status of the object then decide."""
 
-STATUSES = {"paid": "invoice.paid", "void": "invoice.voided", "voided": "invoice.voided"}
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "credit_note": ("credit_note", "creditnote"),
+    "payment": ("payment", "customer_payment", "customerpayment"),
+}
+"""Keys under which a body may hold an object, where they are more than its noun."""
 
 
 def signed(secret: str, signature: str, *, query: Iterable[tuple[str, str]], body: bytes, form: bool) -> bool:
@@ -40,6 +46,54 @@ def signed(secret: str, signature: str, *, query: Iterable[tuple[str, str]], bod
     return hmac.compare_digest(made.encode(), signature.strip().lower().encode())
 
 
+def verify(
+    *,
+    headers: Mapping[str, str],
+    query: Sequence[tuple[str, str]],
+    body: bytes,
+    settings: ZohoBooksSettings,
+    secrets: Mapping[str, str],
+) -> None:
+    """Raises `Unverified` unless the body is signed with one of the connection's secrets and of its organisation.
+
+    A signature says that nobody else wrote the body, not that it is new: what it tells is still a hint.
+    """
+    known = webhook_secrets(secrets)
+    if not known:
+        raise Unverified("no_secret", f"the connection has no webhook_secret: {SECRETS['webhook_secret']}")
+    signature = headers.get(SIGNATURE_HEADER, "")
+    if not signature:
+        raise Unverified(
+            "no_signature", "the webhook is not signed: tick 'I want to secure this webhook' in Zoho Books"
+        )
+    form = FORM in headers.get("content-type", "").lower()
+    try:
+        genuine = [signed(secret, signature, query=query, body=body, form=form) for secret in known]
+    except ValueError:
+        genuine = []
+    if not any(genuine):
+        raise Unverified("wrong_signature", "the webhook's signature is not of any of the connection's secrets")
+    named = _organizations(query, body) - {settings.organization_id}
+    if named:
+        raise Unverified("organization", "the webhook speaks of another organization than the connection's")
+
+
+def webhook_secrets(secrets: Mapping[str, str]) -> list[str]:
+    """Several while one takes the place of another."""
+    return [secret for part in secrets.get("webhook_secret", "").split(",") if (secret := part.strip())]
+
+
+def _organizations(query: Iterable[tuple[str, str]], body: bytes) -> set[str]:
+    """Those that the address or the body names."""
+    found = {value for name, value in query if name == "organization_id"}
+    try:
+        payload = _payload(body)
+    except Undecodable:
+        return found
+    records = (payload, *(value for value in payload.values() if isinstance(value, dict)))
+    return found | {named for record in records if (named := text(record, "organization_id"))}
+
+
 def hooks(kind: str, body: bytes) -> Sequence[Hook]:
     """The event of a webhook body; none where it is about something that no flow uses. Raises `Undecodable`."""
     if kind != ANY and kind not in TRIGGERS:
@@ -49,15 +103,24 @@ def hooks(kind: str, body: bytes) -> Sequence[Hook]:
     if not body.strip():
         raise Undecodable("empty", "the webhook has no body")
     payload = _payload(body)
-    noun = TRIGGERS[kind].object if kind != ANY else next((noun for noun in IDS if _is(payload, noun)), "")
-    if not noun:
+    nouns = IDS if kind == ANY else (TRIGGERS[kind].object,)
+    found = next(((noun, record) for noun in nouns if (record := _record(payload, noun)) is not None), None)
+    if found is None and kind == ANY:
         return ()
-    record = payload.get(noun, payload)
-    id_ = text(record, IDS[noun]) if isinstance(record, dict) else ""
+    noun, record = found or (TRIGGERS[kind].object, {})
+    id_ = text(record, IDS[noun])
     if not id_:
         raise Undecodable("no_subject", f"the webhook has no {IDS[noun]}")
-    trigger = kind if kind != ANY else STATUSES.get(text(record, "status"), f"{noun}.updated")
-    return (Hook(trigger, id_, record, version_of(record)),)
+    trigger = kind if kind != ANY else _trigger(noun, record)
+    if noun == "contact" and text(record, "contact_type") == "vendor":
+        return ()
+    return (Hook(trigger, id_, record, version_of(trigger, record)),)
+
+
+def _trigger(noun: str, record: Mapping[str, Any]) -> str:
+    """What the object's status speaks of."""
+    usual = {"payment": "payment.recorded", "credit_note": "credit_note.created"}.get(noun, f"{noun}.updated")
+    return STATES.get(noun, {}).get(text(record, "status"), usual)
 
 
 def _payload(body: bytes) -> Mapping[str, Any]:
@@ -85,5 +148,10 @@ def _form(body: bytes) -> list[tuple[str, str]]:
     return parse_qsl(body.decode(), keep_blank_values=True)
 
 
-def _is(payload: Mapping[str, Any], noun: str) -> bool:
-    return isinstance(payload.get(noun), dict) or IDS[noun] in payload
+def _record(payload: Mapping[str, Any], noun: str) -> Mapping[str, Any] | None:
+    """The object of a body: under one of its names, or the body itself."""
+    for name in NAMES.get(noun, (noun,)):
+        record = payload.get(name)
+        if isinstance(record, dict):
+            return record
+    return payload if IDS[noun] in payload else None

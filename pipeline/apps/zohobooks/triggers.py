@@ -1,105 +1,41 @@
-"""The events Zoho Books offers. They come from its workflow webhooks or from whoever sends them; nothing polls yet."""
+"""The events Zoho Books offers. Its workflow webhooks tell of them, and `polls` find those that no webhook told of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from pipeline.apps.base import Trigger
-from pipeline.apps.zohobooks import samples
+from pipeline.apps.zohobooks import samples, shapes
+from pipeline.apps.zohobooks.versions import DELETED
+from pipeline.apps.zohobooks.versions import version_of as version_of_state
 from pipeline.apps.zohobooks.wire import text
 
+IDS = {
+    "credit_note": "creditnote_id",
+    "payment": "payment_id",
+    "invoice": "invoice_id",
+    "contact": "contact_id",
+}
+"""Zoho's name of an object's id. In this order a body is looked at: a payment may name an invoice, no invoice names a
+payment."""
 
-class ContactPerson(msgspec.Struct, frozen=True, kw_only=True):
-    """A person of a contact; e-mail addresses live here."""
-
-    contact_person_id: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    email: str = ""
-    phone: str = ""
-    is_primary_contact: bool = False
-
-
-class CustomField(msgspec.Struct, frozen=True, kw_only=True):
-    """A custom field's value."""
-
-    api_name: str = ""
-    label: str = ""
-    value: Any = None
+PAYMENT_DELETED = "payment.deleted"
 
 
-class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer or vendor, as ``GET /contacts/{id}`` gives it. https://www.zoho.com/books/api/v3/contacts/"""
-
-    contact_id: str
-    contact_name: str = ""
-    company_name: str = ""
-    contact_type: str = ""
-    status: str = ""
-    currency_id: str = ""
-    currency_code: str = ""
-    payment_terms: int = 0
-    payment_terms_label: str = ""
-    contact_persons: list[ContactPerson] = []
-    billing_address: dict[str, Any] = {}
-    shipping_address: dict[str, Any] = {}
-    custom_fields: list[CustomField] = []
-    created_time: str = ""
-    last_modified_time: str = ""
+def _contact(name: str, title: str, **other: Any) -> Trigger:
+    sample = {**samples.CONTACT, **other}
+    return Trigger(name, title, "contact", shapes.Contact, sample, fetch="get_contact")
 
 
-class LineItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of an invoice."""
-
-    line_item_id: str = ""
-    item_id: str = ""
-    name: str = ""
-    description: str = ""
-    rate: Decimal = Decimal(0)
-    quantity: Decimal = Decimal(0)
-    item_total: Decimal = Decimal(0)
+def _invoice(name: str, title: str, **other: Any) -> Trigger:
+    sample = {**samples.INVOICE, **other}
+    return Trigger(name, title, "invoice", shapes.Invoice, sample, fetch="get_invoice")
 
 
-class Invoice(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice, as ``GET /invoices/{id}`` gives it. https://www.zoho.com/books/api/v3/invoices/
-
-    `status`: draft, sent, viewed, overdue, unpaid, partially_paid, paid, void. Days are of the organisation's zone.
-    """
-
-    invoice_id: str
-    invoice_number: str = ""
-    reference_number: str = ""
-    status: str = ""
-    customer_id: str = ""
-    customer_name: str = ""
-    currency_code: str = ""
-    date: str = ""
-    due_date: str = ""
-    line_items: list[LineItem] = []
-    sub_total: Decimal = Decimal(0)
-    tax_total: Decimal = Decimal(0)
-    adjustment: Decimal = Decimal(0)
-    total: Decimal = Decimal(0)
-    balance: Decimal = Decimal(0)
-    custom_fields: list[CustomField] = []
-    created_time: str = ""
-    last_modified_time: str = ""
-
-
-IDS = {"contact": "contact_id", "invoice": "invoice_id"}
-"""Zoho's name of an object's id."""
-
-
-def _contact(name: str, title: str) -> Trigger:
-    return Trigger(name, title, "contact", Contact, samples.CONTACT, fetch="get_contact")
-
-
-def _invoice(name: str, title: str) -> Trigger:
-    return Trigger(name, title, "invoice", Invoice, samples.INVOICE, fetch="get_invoice")
+def _credit_note(name: str, title: str, **other: Any) -> Trigger:
+    sample = {**samples.CREDIT_NOTE, **other}
+    return Trigger(name, title, "credit_note", shapes.CreditNote, sample, fetch="get_credit_note")
 
 
 TRIGGERS: Mapping[str, Trigger] = {
@@ -107,12 +43,50 @@ TRIGGERS: Mapping[str, Trigger] = {
     for trigger in (
         _contact("contact.created", "A customer was created"),
         _contact("contact.updated", "A customer was edited"),
-        _invoice("invoice.created", "An invoice was created"),
-        _invoice("invoice.updated", "An invoice was edited"),
+        _contact("contact.inactive", "A customer was made inactive", status="inactive"),
+        _invoice("invoice.created", "An invoice was created", **samples.UNPAID),
+        _invoice("invoice.updated", "An invoice was edited", **samples.UNPAID),
+        _invoice("invoice.sent", "An invoice was sent or marked as sent", **samples.SENT),
         _invoice("invoice.paid", "An invoice was paid in full"),
-        _invoice("invoice.voided", "An invoice was made void"),
+        _invoice("invoice.partially_paid", "An invoice was paid in part", **samples.PARTIALLY_PAID),
+        _invoice("invoice.overdue", "An invoice was not paid in time", **samples.OVERDUE),
+        _invoice("invoice.voided", "An invoice was made void", **samples.VOID),
+        Trigger(
+            "payment.recorded",
+            "A customer's payment was recorded",
+            "payment",
+            shapes.Payment,
+            samples.PAYMENT,
+            fetch="get_payment",
+        ),
+        Trigger(
+            PAYMENT_DELETED,
+            "A customer's payment was deleted",
+            "payment",
+            shapes.Payment,
+            samples.PAYMENT,
+            fetch="get_deleted_payment",
+        ),
+        _credit_note("credit_note.created", "A credit note was created"),
+        _credit_note("credit_note.voided", "A credit note was made void", status="void"),
     )
 }
+
+STATES: Mapping[str, Mapping[str, str]] = {
+    "contact": {"inactive": "contact.inactive"},
+    "invoice": {
+        "sent": "invoice.sent",
+        "viewed": "invoice.sent",
+        "unpaid": "invoice.sent",
+        "overdue": "invoice.overdue",
+        "partially_paid": "invoice.partially_paid",
+        "paid": "invoice.paid",
+        "void": "invoice.voided",
+        "voided": "invoice.voided",
+    },
+    "credit_note": {"void": "credit_note.voided", "voided": "credit_note.voided"},
+}
+"""The event that an object's status speaks of."""
 
 
 def party_of(trigger: str, data: Any) -> str:
@@ -122,6 +96,8 @@ def party_of(trigger: str, data: Any) -> str:
     return text(data, "contact_id" if trigger.startswith("contact.") else "customer_id")
 
 
-def version_of(data: Any) -> str:
-    """Zoho's time of the last change, as it gives it: with the organisation's offset, without a colon in it."""
-    return text(data, "last_modified_time") if isinstance(data, dict) else ""
+def version_of(trigger: str, data: Any) -> str:
+    """As `versions.version_of`; a deletion has no other version than that it happened."""
+    if trigger == PAYMENT_DELETED:
+        return DELETED if isinstance(data, dict) and text(data, IDS["payment"]) else ""
+    return version_of_state(data)

@@ -1,12 +1,14 @@
 """How a second object is prevented: by Zoho's unique custom field, or, without one, by looking first.
 
-*By field*: ``PUT /{module}`` under our key; Zoho itself refuses a second object. *By number* (invoices) and *by name*
-(customers) are the weaker ways of a connection whose `unique_field` is ``preferred``, for a module whose field is
-missing or allows duplicates. Each attempt looks the object up, verifies every row here, and creates only where none is
-ours; nothing is ever posted blindly. What holds then:
+*By field*: ``PUT /{module}`` under our key; Zoho itself refuses a second object. *By number* (invoices), *by name*
+(customers) and *by reference* (payments, credit notes) are the weaker ways of a connection whose `unique_field` is
+``preferred``, for a module whose field is missing or allows duplicates. Each attempt looks the object up, verifies
+every row here, and creates only where none is ours; nothing is ever posted blindly. What holds then:
 
 - Invoices: Zoho takes a number once in an organisation, so a create that was applied late or twice is refused by Zoho.
 - Customers, while their names are unique in the organisation (Zoho's default): the same, by name.
+- Payments and credit notes are looked up by a reference of ours, which Zoho does not hold to be unique: as customers
+  whose names may be the same.
 - Customers, where duplicate names are allowed: at most one as long as no answer is lost while lists lag behind writes
   by more than the quiet period, and no worker is stopped between its last look at the lease and the socket for longer
   than that.
@@ -25,18 +27,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.apps.base import Refuse
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.wire import text
 
 BY_FIELD = "field"
 BY_NAME = "name"
 BY_NUMBER = "number"
-WEAKER = {"contact": BY_NAME, "invoice": BY_NUMBER}
+BY_REFERENCE = "reference"
+WEAKER = {
+    "contact": BY_NAME,
+    "invoice": BY_NUMBER,
+    "payment": BY_REFERENCE,
+    "credit_note": BY_REFERENCE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Of one module. `name`: ``field`` | ``name`` | ``number``.
+    """Of one module. `name`: ``field`` | ``name`` | ``number`` | ``reference``.
 
     `field` is the custom field that our key is written to; "" where the organisation has none.
     """
@@ -52,9 +61,30 @@ class Way:
 
 def way_of(entity: str, settings: ZohoBooksSettings, profile: Mapping[str, Any]) -> Way:
     """What the start-up checks found; by field before they were made (a preview)."""
-    field = settings.account_field if entity == "contact" else settings.invoice_field
+    field = field_of(entity, settings)
     there = profile.get("fields", {}).get(entity, True)
     return Way(profile.get("ways", {}).get(entity, BY_FIELD), field if there else "")
+
+
+def field_of(entity: str, settings: ZohoBooksSettings) -> str:
+    """The custom field that holds our key in a module."""
+    return {
+        "contact": settings.account_field,
+        "invoice": settings.invoice_field,
+        "payment": settings.payment_field,
+        "credit_note": settings.credit_note_field,
+    }[entity]
+
+
+def without_field(entity: str, settings: ZohoBooksSettings) -> Refuse:
+    """For a module that the connection may run without, as long as nothing is to be written there."""
+    return Refuse(
+        f"Zoho Books has no unique custom field {field_of(entity, settings)}, so nothing there prevents a second "
+        f"{entity.replace('_', ' ')}: add it (`pipeline connections test` says how), or set the connection's "
+        "unique_field to preferred",
+        cause="setup",
+        code="field_missing",
+    )
 
 
 def mark(field: str, key: str) -> str:

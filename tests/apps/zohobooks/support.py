@@ -55,10 +55,13 @@ class Known:
 
     def learn(self, pair: Pair | None) -> None:
         assert pair
-        assert pair.source not in self.pairs
-        assert pair.destination not in self.pairs
+        for one, other in ((pair.source, pair.destination), (pair.destination, pair.source)):
+            known = self.pairs.get(one)
+            assert known is None or known.other in (other, pair.replaces), "a second counterpart"
+        if pair.replaces:
+            del self.pairs[pair.replaces]
         self.pairs[pair.source] = Mapped(pair.destination, pair.hash, pair.version)
-        self.pairs[pair.destination] = Mapped(pair.source, pair.hash, pair.version)
+        self.pairs[pair.destination] = Mapped(pair.source, pair.hash, pair.theirs)
 
 
 @dataclass

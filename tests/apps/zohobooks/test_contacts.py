@@ -228,7 +228,8 @@ async def test_reading_a_contact_gives_it_whole_with_its_version(zoho: Zoho) -> 
     call = called("get_contact", view, id=done.output["contact_id"])
     read = await app.actions["get_contact"].apply(call, session)
     assert read.data["contact_persons"][0]["email"] == "billing@acme.example"
-    assert read.sourceversion == read.data["last_modified_time"]
+    assert read.data["last_modified_time"] == "2026-01-01T05:30:00+0530"
+    assert read.sourceversion == "2026-01-01T00:00:00Z;active"
     assert read.pair is None
 
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from pipeline.apps.base import View
+from pipeline.apps.base import Session, View
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
+from pipeline.apps.zohobooks.modules import APP, CONTACT, INVOICE, Module
 from pipeline.apps.zohobooks.wire import text
-from pipeline.errors import EffectError, InDoubt
+from pipeline.errors import EffectError, InDoubt, Retry
 from pipeline.schemas.records import ObjectRef
 
-APP = "zohobooks"
+__all__ = ["APP", "amount_of", "contact_ref", "invoice_ref", "object_of", "older", "read", "settings_of"]
 
 
 def settings_of(view: View) -> ZohoBooksSettings:
@@ -22,11 +23,11 @@ def settings_of(view: View) -> ZohoBooksSettings:
 
 
 def contact_ref(id_: str) -> ObjectRef:
-    return ObjectRef(app=APP, type="contact", id=id_)
+    return CONTACT.ref(id_)
 
 
 def invoice_ref(id_: str) -> ObjectRef:
-    return ObjectRef(app=APP, type="invoice", id=id_)
+    return INVOICE.ref(id_)
 
 
 def object_of(answer: Any, key: str, id_field: str, lost: type[EffectError] = InDoubt) -> tuple[str, Mapping[str, Any]]:
@@ -38,8 +39,28 @@ def object_of(answer: Any, key: str, id_field: str, lost: type[EffectError] = In
     return id_, record
 
 
+async def read(session: Session, settings: ZohoBooksSettings, module: Module, id_: str) -> Mapping[str, Any]:
+    """An object as it is now. Raises `Refused` (``not_found``) where it is no more."""
+    return object_of(await session.send(module.get(settings, id_)), module.key, module.id, lost=Retry)[1]
+
+
+def amount_of(record: Mapping[str, Any], name: str) -> Decimal:
+    """An amount of an object; zero where it is missing. Zoho gives numbers or texts. Raises `Retry` for neither."""
+    try:
+        found = Decimal(text(record, name) or 0)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite():
+        raise Retry(f"Zoho Books gave no number as {name}", code="amount")
+    return found
+
+
 def older(version: str, than: str) -> bool:
-    """Whether `version` is surely older. Versions are numbers or ISO 8601 times; where they can't be compared, no."""
+    """Whether `version` is surely older. Versions are numbers or ISO 8601 times; where they can't be compared, no.
+
+    What follows a semicolon is no part of the time (`versions`).
+    """
+    version, than = version.partition(";")[0], than.partition(";")[0]
     if not version or not than:
         return False
     numbers = _number(version), _number(than)

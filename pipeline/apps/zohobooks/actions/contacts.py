@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -25,8 +25,10 @@ from pipeline.apps.base import (
 from pipeline.apps.zohobooks import faults
 from pipeline.apps.zohobooks.actions import by_name
 from pipeline.apps.zohobooks.actions.common import contact_ref, object_of, older, settings_of
+from pipeline.apps.zohobooks.actions.target import marked, parted
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.documents import NAME_LENGTH, contact_body, currency_fields
+from pipeline.apps.zohobooks.versions import version_of
 from pipeline.apps.zohobooks.ways import Way, way_of
 from pipeline.apps.zohobooks.wire import keyed, request, text
 from pipeline.errors import Refused
@@ -39,12 +41,14 @@ class UpsertContactInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """`party` is who, `source` the object it is mapped to, `key` the value of the unique field (default: its id).
 
     `tax_fields` maps names of `party.tax_ids` to Zoho's fields (``gst_no``, ``vat_reg_no``, ``tax_reg_no`` …).
+    `removed`: a customer that was deleted by hand is reported, or created anew.
     """
 
     party: Party
     source: ObjectRef
     key: str = ""
     tax_fields: dict[str, str] = {}
+    removed: Literal["refuse", "recreate"] = "refuse"
 
 
 class EnsureContactInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +79,8 @@ class _Write:
     contact_id: str
     currency: str
     way: Way
+    recreate: Mapping[str, Any] | None = None
+    """What a contact that was deleted by hand is created anew with; None where that is not wanted."""
 
     @property
     def looked_up(self) -> bool:
@@ -106,17 +112,22 @@ class _Write:
 
 
 class UpsertContact:
-    """Create a contact, or bring the one that is mapped up to date."""
+    """Create a contact, or bring the one that is mapped up to date.
+
+    Safe to repeat: Zoho takes one customer under our unique field, and writing the same twice is writing it once. One
+    that was deleted by hand is reported, and created anew only where `removed` says so.
+    """
 
     name: ClassVar[str] = "upsert_contact"
     title: ClassVar[str] = "Create or update a customer"
     repeat: ClassVar[str] = "keyed"
+    safe: ClassVar[str] = "Zoho takes one customer under our unique field; without it, one of our name and mark."
     calls: ClassVar[str] = "1; 2 where another customer has the name; 0 where nothing changed; without the field more"
     input: type[UpsertContactInput] = UpsertContactInput
     output: type[ContactOutput] = ContactOutput
 
     def plan(self, input: UpsertContactInput, view: View) -> Plan:
-        mapped = view.mapped(input.source)
+        mapped, mark = parted(view.mapped(input.source))
         write, digest, warnings = _write(input, view, mapped)
         if mapped is None:
             return _call("create", write, input.source, digest, warnings, version=input.party.version)
@@ -124,22 +135,26 @@ class UpsertContact:
             version = input.party.version
             newer = bool(version) and (not mapped.version or older(mapped.version, version))
             theirs = back.version if newer and (back := view.mapped(mapped.other)) else ""
-            pair = Pair(input.source, mapped.other, digest, version, theirs) if newer else None
+            pair = Pair(input.source, mapped.other, marked(digest, mark), version, theirs) if newer else None
             return Unchanged(_known(input.party, mapped.other.id, view), mapped.other, pair)
         if older(input.party.version, mapped.version):
             return Superseded(_known(input.party, mapped.other.id, view), mapped.other)
-        return _call("update", write, input.source, digest, warnings, version=input.party.version)
+        return _call("update", write, input.source, marked(digest, mark), warnings, version=input.party.version)
 
     async def apply(self, call: Call, session: Session) -> Applied:
         return await _apply(call, session)
 
 
 class EnsureContact:
-    """Give the contact of a party, and create it if that is wanted; one that is there is left as it is."""
+    """Give the contact of a party, and create it if that is wanted; one that is there is left as it is.
+
+    Safe to repeat: Zoho takes one customer under our unique field.
+    """
 
     name: ClassVar[str] = "ensure_contact"
     title: ClassVar[str] = "Find the customer, or create it"
     repeat: ClassVar[str] = "keyed"
+    safe: ClassVar[str] = "Zoho takes one customer under our unique field; without it, one of our name and mark."
     calls: ClassVar[str] = "0 where it is mapped; else 1, 2 where another has the name; without the field more"
     input: type[EnsureContactInput] = EnsureContactInput
     output: type[ContactOutput] = ContactOutput
@@ -174,17 +189,21 @@ def _write(
     body, warnings = contact_body(input.party, key=key, settings=settings, tax_fields=input.tax_fields)
     body = by_name.marked(body, way, settings.account_field, key)
     digest = content_hash(body)
+    recreate = isinstance(input, UpsertContactInput) and input.removed == "recreate"
+    whole = body | currency_fields(input.party.currency, view.profile) if mapped is None or recreate else body
     if mapped is None:
-        body |= currency_fields(input.party.currency, view.profile)
-    return _Write(settings, body, key, mapped.other.id if mapped else "", input.party.currency, way), digest, warnings
+        return _Write(settings, whole, key, "", input.party.currency, way), digest, warnings
+    again = whole if recreate else None
+    return _Write(settings, body, key, mapped.other.id, input.party.currency, way, again), digest, warnings
 
 
 def _call(operation: str, write: _Write, source: ObjectRef, digest: str, warnings: list[str], *, version: str) -> Call:
     names = len(write.bodies())
+    looked_up = write.looked_up or (write.recreate is not None and not write.way.keyed)
     return Call(
         operation,
         write.request(write.body),
-        most=names * by_name.MOST if write.looked_up else names,
+        most=names * by_name.MOST if looked_up else names + (write.recreate is not None),
         source=source,
         hash=digest,
         version=version,
@@ -196,6 +215,21 @@ def _call(operation: str, write: _Write, source: ObjectRef, digest: str, warning
 async def _apply(call: Call, session: Session, *, update: bool = True) -> Applied:
     """`update`: a contact that a look-up finds is brought up to date, as an upsert does."""
     write: _Write = call.state
+    try:
+        return await _hold(call, write, session, update=update)
+    except Refused as error:
+        if error.cause != "not_found" or write.recreate is None:
+            raise
+    gone = contact_ref(write.contact_id)
+    write = replace(write, body=write.recreate, contact_id="")
+    call = replace(call, operation="create", request=write.request(write.body))
+    done = await _hold(call, write, session, update=update)
+    assert done.pair is not None
+    warnings = [*done.warnings, f"customer {gone.id} was deleted in Zoho Books, and was created anew"]
+    return replace(done, pair=replace(done.pair, replaces=gone), warnings=warnings)
+
+
+async def _hold(call: Call, write: _Write, session: Session, *, update: bool) -> Applied:
     warnings = list(call.warnings)
     done, settled = ("updated" if call.operation == "update" else "created"), ""
     if write.looked_up:
@@ -220,7 +254,8 @@ async def _apply(call: Call, session: Session, *, update: bool = True) -> Applie
         "contact_name": text(contact, "contact_name"),
         "currency_code": currency or write.currency,
     }
-    pair = Pair(call.source, contact_ref(id_), call.hash, call.version) if call.source else None
+    assert call.source is not None
+    pair = Pair(call.source, contact_ref(id_), call.hash, call.version, theirs=version_of(contact))
     return Applied(done, output, contact_ref(id_), pair, warnings, settled=settled)
 
 

@@ -1,4 +1,4 @@
-"""Invoices: book a neutral invoice once, as a draft, by our unique field or else `by_number`; mark it as sent."""
+"""Invoices: book a neutral invoice once, as a draft, by our unique field or else `by_number`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import msgspec
 
 from pipeline.apps.base import Applied, Call, Mapped, Pair, Plan, Refuse, Request, Session, Superseded, Unchanged, View
 from pipeline.apps.zohobooks.actions.by_number import MOST, OURS, Numbered, hold, own_number, own_reference
-from pipeline.apps.zohobooks.actions.common import APP, invoice_ref, object_of, older, settings_of
+from pipeline.apps.zohobooks.actions.common import invoice_ref, object_of, older, settings_of
+from pipeline.apps.zohobooks.actions.target import content
 from pipeline.apps.zohobooks.amounts import decimals_of, rounded, shown
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.documents import (
@@ -20,18 +21,25 @@ from pipeline.apps.zohobooks.documents import (
     period_text,
     time_zone,
 )
-from pipeline.apps.zohobooks.lines import CreditMode, LineMode, LineOptions, TaxMode, UnknownLines, book
+from pipeline.apps.zohobooks.lines import (
+    Booking,
+    CreditMode,
+    LineMode,
+    LineOptions,
+    TaxMode,
+    UnknownLines,
+    book,
+)
+from pipeline.apps.zohobooks.versions import version_of
 from pipeline.apps.zohobooks.ways import way_of
 from pipeline.apps.zohobooks.wire import keyed, request, text
-from pipeline.errors import Refused, Retry
+from pipeline.errors import Refused
 from pipeline.schemas.documents import Invoice
 from pipeline.schemas.records import ObjectRef
 
-SENT = frozenset(("sent", "viewed", "overdue", "unpaid", "partially_paid", "paid"))
 
-
-class CreateInvoiceInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`invoice` is what to book, `source` the object it is mapped to, `customer_id` the contact it is for.
+class InvoiceInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`invoice` is what to book, `source` the object it is mapped to.
 
     `line_mode`: a line for each charge, for each slab, or a single one. `tax_mode`: taxes as lines, or within the
     adjustment. `credit_mode`: what is below zero goes into the adjustment, or is a discount before tax.
@@ -42,7 +50,6 @@ class CreateInvoiceInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     invoice: Invoice
     source: ObjectRef
-    customer_id: str
     line_mode: LineMode = "rate_card"
     tax_mode: TaxMode = "line"
     credit_mode: CreditMode = "adjustment"
@@ -55,11 +62,10 @@ class CreateInvoiceInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         return LineOptions(self.line_mode, self.tax_mode, self.credit_mode, self.unknown_lines, self.tolerance)
 
 
-class MarkInvoiceSentInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`invoice_id` is Zoho's. With `source` (the object it was made of) it is remembered, and never asked again."""
+class CreateInvoiceInput(InvoiceInput, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As `InvoiceInput`; `customer_id` is Zoho's id of the customer it is for."""
 
-    invoice_id: str
-    source: ObjectRef | None = None
+    customer_id: str
 
 
 class CreateInvoiceOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +78,6 @@ class CreateInvoiceOutput(msgspec.Struct, frozen=True, kw_only=True):
     difference: str | None = None
 
 
-class MarkInvoiceSentOutput(msgspec.Struct, frozen=True, kw_only=True):
-    """The invoice, and the status it has."""
-
-    invoice_id: str
-    status: str
-
-
 @dataclass(frozen=True, slots=True)
 class _Booked:
     """What the answer is compared with; `numbered` where the invoice has to be looked up first."""
@@ -89,20 +88,47 @@ class _Booked:
     numbered: Numbered | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """`look` is the call that tells the status."""
+def booked_body(
+    input: InvoiceInput,
+    view: View,
+    settings: ZohoBooksSettings,
+    *,
+    customer_id: str,
+    number: str,
+    looked_up: bool = False,
+) -> tuple[dict[str, Any], Booking, list[str]]:
+    """The request's body without its currency, the money in it, and warnings. Raises `Refused`.
 
-    invoice_id: str
-    look: Request
+    `looked_up`: the reference has to tell the invoice from every other.
+    """
+    invoice = input.invoice
+    zone = time_zone(view.profile)
+    decimals = decimals_of(invoice.currency, settings, view.profile)
+    booking = book(invoice, decimals, input.line_options(), period_text(invoice, zone))
+    reference = input.reference or invoice.id
+    body, warnings = invoice_body(
+        invoice,
+        booking,
+        key=input.source.id,
+        customer_id=customer_id,
+        number=number,
+        reference=own_reference(reference) if looked_up else reference,
+        settings=settings,
+        zone=zone,
+    )
+    return body, booking, warnings
 
 
 class CreateInvoice:
-    """Book an invoice. One that is mapped is never written again: a person may have edited, sent or settled it."""
+    """Book an invoice. One that is mapped is never written again: a person may have edited, sent or settled it.
+
+    Safe to repeat: Zoho takes one invoice under our unique field, and a second call under it finds the first.
+    """
 
     name: ClassVar[str] = "create_invoice"
     title: ClassVar[str] = "Create an invoice"
     repeat: ClassVar[str] = "keyed"
+    safe: ClassVar[str] = "Zoho takes one invoice under our unique field; without it, one under our number."
     calls: ClassVar[str] = "1; 0 where it is mapped; without the unique field 2 or more"
     input: type[CreateInvoiceInput] = CreateInvoiceInput
     output: type[CreateInvoiceOutput] = CreateInvoiceOutput
@@ -123,18 +149,8 @@ class CreateInvoice:
             return Refuse("no customer_id: let a step before this one give the customer", code="customer")
         if not invoice.currency:
             return Refuse(f"invoice {invoice.id} names no currency", cause="currency")
-        zone = time_zone(view.profile)
-        booking = book(invoice, decimals, input.line_options(), period_text(invoice, zone))
-        reference = input.reference or invoice.id
-        body, warnings = invoice_body(
-            invoice,
-            booking,
-            key=input.source.id,
-            customer_id=input.customer_id,
-            number=number,
-            reference=reference if way.keyed else own_reference(reference),
-            settings=settings,
-            zone=zone,
+        body, booking, warnings = booked_body(
+            input, view, settings, customer_id=input.customer_id, number=number, looked_up=not way.keyed
         )
         if not way.field:
             del body["custom_fields"]
@@ -142,7 +158,7 @@ class CreateInvoice:
         numbered = None if way.keyed else Numbered(settings, body, input.source.id, booking.total)
         return Call(
             "create",
-            numbered.create() if numbered else _upsert(settings, input.source.id, body, number),
+            numbered.create() if numbered else upsert_request(settings, input.source.id, body, number),
             most=MOST if numbered else 1,
             source=input.source,
             hash=digest,
@@ -177,60 +193,14 @@ class CreateInvoice:
         warnings = [*call.warnings, *_compare(record, booked, output)]
         if output["status"] == "void":
             warnings.append(f"invoice {id_} was made void in Zoho Books")
-        pair = Pair(call.source, invoice_ref(id_), call.hash, call.version) if call.source else None
+        pair = None
+        if call.source:
+            pair = Pair(call.source, invoice_ref(id_), call.hash, call.version, theirs=version_of(record))
         return Applied(done, output, invoice_ref(id_), pair, warnings, settled=settled)
 
 
-class MarkInvoiceSent:
-    """Make a draft an open invoice. No e-mail is sent."""
-
-    name: ClassVar[str] = "mark_invoice_sent"
-    title: ClassVar[str] = "Mark an invoice as sent"
-    repeat: ClassVar[str] = "idempotent"
-    calls: ClassVar[str] = "1; 2 where Zoho refuses; 0 where it is known to be sent"
-    input: type[MarkInvoiceSentInput] = MarkInvoiceSentInput
-    output: type[MarkInvoiceSentOutput] = MarkInvoiceSentOutput
-
-    def plan(self, input: MarkInvoiceSentInput, view: View) -> Plan:
-        if not input.invoice_id:
-            return Refuse("no invoice_id: let a step before this one give the invoice")
-        sent = _sent_ref(input.invoice_id)
-        if view.mapped(sent) is not None:
-            return Unchanged({"invoice_id": input.invoice_id, "status": "sent"}, invoice_ref(input.invoice_id))
-        settings = settings_of(view)
-        source = input.source and ObjectRef(app=input.source.app, type=f"{input.source.type}_sent", id=input.source.id)
-        return Call(
-            "write",
-            request(settings, "POST", "invoices", input.invoice_id, "status", "sent"),
-            most=2,
-            source=source,
-            state=_Sent(input.invoice_id, request(settings, "GET", "invoices", input.invoice_id)),
-        )
-
-    async def apply(self, call: Call, session: Session) -> Applied:
-        """Where Zoho refuses, the invoice itself says whether it was open already."""
-        sent: _Sent = call.state
-        id_ = sent.invoice_id
-        done, status = "written", "sent"
-        try:
-            await session.send(call.request)
-        except Refused as error:
-            if error.cause == "not_found":
-                raise
-            _, record = object_of(await session.send(sent.look), "invoice", "invoice_id", lost=Retry)
-            done, status = "unchanged", text(record, "status")
-            if status not in SENT:
-                raise
-        pair = Pair(call.source, _sent_ref(id_)) if call.source else None
-        return Applied(done, {"invoice_id": id_, "status": status}, invoice_ref(id_), pair)
-
-
-def _sent_ref(invoice_id: str) -> ObjectRef:
-    """The mark that an invoice was sent, mapped to the mark of its source; so a replay needs no call."""
-    return ObjectRef(app=APP, type="invoice_sent", id=invoice_id)
-
-
-def _upsert(settings: ZohoBooksSettings, key: str, body: dict[str, Any], number: str) -> Request:
+def upsert_request(settings: ZohoBooksSettings, key: str, body: dict[str, Any], number: str) -> Request:
+    """Under our unique field; with the flag in the query that Zoho wants for a number of ours."""
     return request(
         settings,
         "PUT",
@@ -248,13 +218,13 @@ def _known(invoice: Invoice, number: str, mapped: Mapped, digest: str, decimals:
         "total": shown(rounded(invoice.total, decimals), decimals),
         "status": "",
     }
-    if mapped.hash == digest:
+    if content(mapped.hash) == digest:
         return Unchanged(output, mapped.other)
     if older(invoice.version, mapped.version):
         return Superseded(output, mapped.other)
     return Refuse(
         f"invoice {invoice.id} is booked in Zoho Books as {mapped.other.id} and has changed since: a booked document "
-        "is never rewritten. Correct it there, or void it and book a new one",
+        "is never rewritten here. Let a step update_invoice do it, correct it there, or void it and book a new one",
         cause="conflict",
         code="already_booked",
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from pipeline.apps.base import Applied, Call, Plan, Refuse, Session, View
-from pipeline.apps.zohobooks.actions.common import contact_ref, invoice_ref, object_of, settings_of
-from pipeline.apps.zohobooks.wire import request, text
-from pipeline.errors import Retry
+from pipeline.apps.zohobooks.actions.common import object_of, settings_of
+from pipeline.apps.zohobooks.modules import CONTACT, CREDIT_NOTE, INVOICE, PAYMENT, Module
+from pipeline.apps.zohobooks.versions import DELETED, version_of
+from pipeline.apps.zohobooks.wire import text
+from pipeline.errors import Refused, Retry
 
 
 class GetInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,47 +41,110 @@ class GetInvoiceOutput(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
-class GetContact:
+class GetPaymentOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later step may read of a payment. Amounts are decimal text."""
+
+    payment_id: str
+    payment_number: str
+    customer_id: str
+    payment_mode: str
+    amount: str
+    date: str
+    reference_number: str
+
+
+class GetCreditNoteOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later step may read of a credit note. Amounts are decimal text."""
+
+    creditnote_id: str
+    creditnote_number: str
+    customer_id: str
+    currency_code: str
+    total: str
+    balance: str
+    status: str
+
+
+class GetDeletedPaymentOutput(msgspec.Struct, frozen=True, kw_only=True):
+    """The payment that is no more."""
+
+    payment_id: str
+
+
+class _Get:
+    """One call; the whole object goes on as the data of an event."""
+
+    repeat: ClassVar[str] = "read"
+    safe: ClassVar[str] = "It only reads."
+    calls: ClassVar[str] = "1"
+    input: type[GetInput] = GetInput
+    output: type[msgspec.Struct]
+    module: ClassVar[Module]
+
+    def plan(self, input: GetInput, view: View) -> Plan:
+        if not input.id:
+            return Refuse("no id to read")
+        return Call("read", self.module.get(settings_of(view), input.id), state=input.id)
+
+    async def apply(self, call: Call, session: Session) -> Applied:
+        answer = await session.send(call.request)
+        id_, record = object_of(answer, self.module.key, self.module.id, lost=Retry)
+        output: dict[str, Any] = {info.name: text(record, info.name) for info in msgspec.structs.fields(self.output)}
+        return Applied("read", output, self.module.ref(id_), data=record, sourceversion=version_of(record))
+
+
+class GetContact(_Get):
     """Read a contact as it is now."""
 
     name: ClassVar[str] = "get_contact"
     title: ClassVar[str] = "Get a customer"
-    repeat: ClassVar[str] = "read"
-    calls: ClassVar[str] = "1"
-    input: type[GetInput] = GetInput
-    output: type[GetContactOutput] = GetContactOutput
-
-    def plan(self, input: GetInput, view: View) -> Plan:
-        return _plan(input, view, "contacts")
-
-    async def apply(self, call: Call, session: Session) -> Applied:
-        id_, contact = object_of(await session.send(call.request), "contact", "contact_id", lost=Retry)
-        output = {name: text(contact, name) for name in GetContactOutput.__struct_fields__}
-        version = text(contact, "last_modified_time")
-        return Applied("read", output, contact_ref(id_), data=contact, sourceversion=version)
+    output = GetContactOutput
+    module = CONTACT
 
 
-class GetInvoice:
+class GetInvoice(_Get):
     """Read an invoice as it is now, with lines and balance."""
 
     name: ClassVar[str] = "get_invoice"
     title: ClassVar[str] = "Get an invoice"
-    repeat: ClassVar[str] = "read"
-    calls: ClassVar[str] = "1"
-    input: type[GetInput] = GetInput
-    output: type[GetInvoiceOutput] = GetInvoiceOutput
+    output = GetInvoiceOutput
+    module = INVOICE
 
-    def plan(self, input: GetInput, view: View) -> Plan:
-        return _plan(input, view, "invoices")
+
+class GetPayment(_Get):
+    """Read a customer's payment as it is now, with the invoices that it settles."""
+
+    name: ClassVar[str] = "get_payment"
+    title: ClassVar[str] = "Get a payment"
+    output = GetPaymentOutput
+    module = PAYMENT
+
+
+class GetCreditNote(_Get):
+    """Read a credit note as it is now, with the invoices that it was applied to."""
+
+    name: ClassVar[str] = "get_credit_note"
+    title: ClassVar[str] = "Get a credit note"
+    output = GetCreditNoteOutput
+    module = CREDIT_NOTE
+
+
+class GetDeletedPayment(_Get):
+    """See that a payment is no more: what a hint of its deletion is fetched by. One that is there is refused."""
+
+    name: ClassVar[str] = "get_deleted_payment"
+    title: ClassVar[str] = "See that a payment was deleted"
+    output = GetDeletedPaymentOutput
+    module = PAYMENT
 
     async def apply(self, call: Call, session: Session) -> Applied:
-        id_, invoice = object_of(await session.send(call.request), "invoice", "invoice_id", lost=Retry)
-        output = {name: text(invoice, name) for name in GetInvoiceOutput.__struct_fields__}
-        version = text(invoice, "last_modified_time")
-        return Applied("read", output, invoice_ref(id_), data=invoice, sourceversion=version)
-
-
-def _plan(input: GetInput, view: View, module: str) -> Plan:
-    if not input.id:
-        return Refuse("no id to read")
-    return Call("read", request(settings_of(view), "GET", module, input.id))
+        try:
+            await session.send(call.request)
+        except Refused as error:
+            if error.cause != "not_found":
+                raise
+            gone = {PAYMENT.id: call.state}
+            return Applied("read", gone, PAYMENT.ref(call.state), data=gone, sourceversion=DELETED)
+        raise Refused(
+            f"payment {call.state} is still there in Zoho Books: it was not deleted", cause="conflict", code="there"
+        )
