@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -65,10 +66,12 @@ def transact(
         _with_retries(producer.commit_transaction, deadline)
     except KafkaException as error:
         cause: KafkaError = error.args[0]
-        if cause.retriable():
-            # Undecided: never abort a commit that the coordinator may have taken.
-            raise ProducerUnusable(f"the commit of a transaction was not answered: {cause.str()}") from error
-        _give_up(producer, error, deadline)
+        if not (cause.retriable() or cause.fatal()):
+            # Readers need not wait for its time-out, if it is still open.
+            with suppress(ProducerUnusable):
+                _abort(producer, deadline)
+        # Undecided, also after an abort: that may be a new epoch, for which the coordinator completes a commit first.
+        raise ProducerUnusable(f"it is not known whether a transaction was committed: {cause.str()}") from error
 
 
 def _send_offsets(producer: Producer, offsets: Sequence[TopicPartition], group_metadata: Any, deadline: float) -> None:

@@ -6,7 +6,7 @@ import threading
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from pipeline.kafka import transactions
 from pipeline.kafka.errors import ProducerUnusable
@@ -16,7 +16,8 @@ from pipeline.kafka.transactions import transact
 class Stuck:
     """A producer whose coordinator is gone: sending offsets returns when the test says so."""
 
-    def __init__(self, undelivered: int = 0) -> None:
+    def __init__(self, undelivered: int = 0, refuses: bool = False) -> None:
+        self.refuses = refuses
         self.undelivered = undelivered
         self.returns = threading.Event()
         self.returned = threading.Event()
@@ -33,6 +34,8 @@ class Stuck:
 
     def commit_transaction(self, timeout: float) -> None:
         self.ended.append("commit")
+        if self.refuses:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN, "Failed to end transaction", txn_requires_abort=True))
 
     def abort_transaction(self, timeout: float) -> None:
         self.ended.append("abort")
@@ -58,3 +61,12 @@ def test_records_that_are_never_delivered_cost_the_producer_and_never_commit() -
 
     assert not stuck.returned.is_set()
     assert stuck.ended == []
+
+
+def test_a_commit_that_fails_is_never_told_as_rolled_back() -> None:
+    stuck = Stuck(refuses=True)
+
+    with pytest.raises(ProducerUnusable, match="not known whether"):
+        transact(cast(Producer, stuck), lambda _: None, [], None)
+
+    assert stuck.ended == ["commit", "abort"]
