@@ -103,7 +103,10 @@ class Progress:
 
 
 class Recovery:
-    """The longest time without a new result after an injection, while there was work to do."""
+    """The longest time from an injection to the first result after it, while there was work to do.
+
+    Where several come before a result, from the last of them.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -112,15 +115,13 @@ class Recovery:
         self.longest = 0.0
 
     def injected(self) -> None:
-        """A second one before there was a new result does not start the watch again."""
-        if self._since is None:
-            self._since, self._results = time.monotonic(), self._progress.results
+        self._since, self._results = time.monotonic(), self._progress.results
 
     def look(self) -> None:
         """To be called after each poll."""
         if self._since is None:
             return
         now, results = time.monotonic(), self._progress.results
-        if results != self._results or self._progress.done:
-            self._since, self._results = now, results
         self.longest = max(self.longest, now - self._since)
+        if results != self._results or self._progress.done:
+            self._since = None
