@@ -26,6 +26,8 @@ class BrokenLink:
 
 Rule = CompiledLink | BrokenLink
 
+_MEND = "mend its file and apply it, then redrive its events"
+
 
 class RuleSet:
     """An immutable snapshot of connections, flow versions and links.
@@ -87,7 +89,19 @@ class RuleSet:
                 raise ConfigurationError(
                     f"version {version} of flow {id_!r} is gone: apply it again, then replay the event"
                 )
-            self._compiled[key] = load_flow(record.text, self.apps, record.file or f"{id_}.yaml")
+            try:
+                self._compiled[key] = load_flow(record.text, self.apps, record.file or f"{id_}.yaml")
+            except ConfigurationError as error:
+                faults = "; ".join(str(error).splitlines())
+                raise ConfigurationError(
+                    f"version {version} of flow {id_!r} does not compile: {faults}; {_MEND}"
+                ) from error
+            except Exception as error:
+                # One flow that trips this code up must not stop all the others.
+                fault = type(error).__name__
+                raise ConfigurationError(
+                    f"version {version} of flow {id_!r} cannot be read: {fault}; {_MEND}"
+                ) from error
         return self._compiled[key]
 
     def _enable(self, link: Link) -> None:

@@ -51,13 +51,15 @@ class Source:
         self._seen: set[int] = set()
         self._faults: list[Fault] = []
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            root = yaml.compose(text, Loader=yaml.SafeLoader)  # nests deeper than `_plain`, which then cannot fail
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             raise FlowFaults([Fault(file, line, column, f"not YAML: {error.problem or error.context}")]) from None
         except yaml.YAMLError as error:
             raise FlowFaults([Fault(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}")]) from None
+        except RecursionError:
+            raise FlowFaults([Fault(file, 1, 1, "it nests too deeply")]) from None
         self.value: Any = None if root is None else self._plain(root, ())
         if self._faults:
             raise FlowFaults(self._faults)
@@ -88,7 +90,11 @@ class Source:
             return dict(self._items(node, path))
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*path, index)) for index, item in enumerate(node.value)]
-        return _scalar(node)
+        try:
+            return _scalar(node)
+        except ValueError:
+            self._note(node, "this is no number that can be read")
+            return None
 
     def _items(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, Any]]:
         for key, value in node.value:
