@@ -112,10 +112,11 @@ class Machine:
 
     # --- control ------------------------------------------------------------------------------------------------
 
-    def apply(self, file: Path) -> dict[str, Done]:
-        """As `pipeline apply FILE --yes`; gives what became of each row, by its id."""
+    def apply(self, file: Path, *, key_lost: bool = False) -> dict[str, Done]:
+        """As `pipeline apply FILE --yes` (and `--key-lost`); gives what became of each row, by its id."""
         applier, stored = self.here.applier(), self.here.control()
-        done = asyncio.run(applier.apply(applier.plan([file], stored), stored, self.here.store()))
+        plan = applier.plan([file], stored, key_lost=key_lost)
+        done = asyncio.run(applier.apply(plan, stored, self.here.store()))
         return {item.id: item for item in done}
 
     def connect(self) -> None:

@@ -6,6 +6,7 @@ from tests.faults import (
     answers,
     broker,
     crash,
+    files,
     keyless,
     large,
     lost_answer,
@@ -31,4 +32,5 @@ FAULTS: tuple[Fault, ...] = (
     *registry_away.FAULTS,
     *large.FAULTS,
     *quota.FAULTS,
+    *files.FAULTS,
 )
