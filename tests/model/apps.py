@@ -81,7 +81,7 @@ class Session:
 
     async def check(self) -> Mapping[str, Any]:
         await self.send(Request("GET", "/check"))
-        return {}
+        return {"time_zone": "UTC"}
 
     async def close(self) -> None:
         return

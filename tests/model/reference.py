@@ -89,6 +89,11 @@ class Reference:
         self.again.add(again)
         return again
 
+    def tried_again(self, app: str, party: str) -> bool:
+        """Whether what a party is set aside behind has been sent again."""
+        held = self.aside.get((app, party))
+        return held is not None and held._replace(round=held.round + 1) in self.again
+
     def settled(self, app: str, party: str, how: str) -> Todo | None:
         """A person's word on a party: it is ``released`` or ``skipped``, or "" where it was found not to be aside."""
         held = self.aside.get((app, party))

@@ -309,6 +309,7 @@ class Sink:
             self._committed(tick)
             tick.clear()
         self._drop({index})
+        self.blocked.clear()  # the successor may not have learnt of it: the last transaction may have failed
 
     def _drop(self, indexes: Collection[int]) -> None:
         if self._pending is not None:

@@ -71,6 +71,8 @@ class Machine(RuleBasedStateMachine):
             self.world.accounts[id_] = {"id": id_, "version": "2", "value": "x", "active": True}
         if half and partitions == 2:
             self._move(0, 1)
+        for app in ("books", "shop"):
+            self._say(SKIP, app, "nobody")  # so that their checks are behind them
         self.everybody_works()
 
     # --- events -------------------------------------------------------------------------------------------------------
@@ -223,8 +225,8 @@ class Machine(RuleBasedStateMachine):
 
     # --- workers come and go ------------------------------------------------------------------------------------------
 
-    @rule(kind=st.sampled_from(["kill", "pause", "clock"]), pick=picks, lost=delays)
-    def a_worker_has_trouble(self, kind: str, pick: int, lost: float | None) -> None:
+    @rule(kind=st.sampled_from(["kill", "pause", "clock"]), pick=picks, lost=delays, works=often)
+    def a_worker_has_trouble(self, kind: str, pick: int, lost: float | None, works: bool) -> None:
         self.system.lost_after = lost
         sink = self.system.sinks[pick % 2]
         if kind == "kill":
@@ -233,6 +235,19 @@ class Machine(RuleBasedStateMachine):
             sink.skew = float(pick // 2 % 3 - 1)
         elif sink.asleep_since is None:
             sink.asleep_since = self.world.now
+        self._all_turn(works)
+
+    @rule(pick=picks, id_=ids, lost=st.sampled_from([0.0, 2.0, LATE]), passed=st.sampled_from([0.1, 3.0, 11.0]))
+    def a_worker_is_killed_with_calls_under_way(self, pick: int, id_: str, lost: float, passed: float) -> None:
+        self.system.lost_after = lost
+        for version in (5 + pick, 6 + pick):
+            self._send_account(id_, version, "xyz"[version % 3])
+        self._all_turn()
+        for flight in self.system.flights[:1]:
+            self.system.crash(flight.sink)
+        self._all_turn()
+        self.system.pass_by(passed)
+        self._all_turn()
 
     @precondition(lambda self: len(self.system.awake) < 2)
     @rule(sends_first=st.booleans(), lost=delays)
@@ -283,9 +298,10 @@ class Machine(RuleBasedStateMachine):
     @rule(pick=picks, action=st.sampled_from([RELEASE, SKIP]), party=st.sampled_from(["a", "b", "group"]))
     def a_person_settles_a_party(self, pick: int, action: str, party: str) -> None:
         """One that is set aside, where there is one. A round that is under way is not asked for twice."""
-        aside = sorted(self.judge.reference.aside) or [("books", party)]
-        if not self.judge.reference.again:
-            self._say(action, *aside[pick % len(aside)])
+        reference = self.judge.reference
+        app, party = ([*sorted(reference.aside)] or [("books", party)])[pick % max(1, len(reference.aside))]
+        if not reference.tried_again(app, party):
+            self._say(action, app, party)
 
     @precondition(lambda self: self.judge.letters)
     @rule(pick=picks)
@@ -342,8 +358,9 @@ class Machine(RuleBasedStateMachine):
     def _help(self) -> None:
         """Settles what is set aside, and makes the accounts come that invoices wait for in vain."""
         reference = self.judge.reference
-        for (app, party), todo in [] if self.judge.verbs or reference.again else sorted(reference.aside.items()):
-            self._say(SKIP if reference.expected(todo) == "refused" else RELEASE, app, party)
+        for (app, party), todo in [] if self.judge.verbs else sorted(reference.aside.items()):
+            if not reference.tried_again(app, party):
+                self._say(SKIP if reference.expected(todo) == "refused" else RELEASE, app, party)
         waiting = reference.open()
         for id_ in ("a", "b"):
             needed = any(todo.step == "invoice" and todo.event.account == id_ for todo in waiting)
@@ -355,7 +372,7 @@ class Machine(RuleBasedStateMachine):
 HUNT = int(os.environ.get("MODEL_EXAMPLES", "0"))
 TestModel = Machine.TestCase
 TestModel.settings = settings(
-    max_examples=HUNT or 200,
+    max_examples=HUNT or 300,
     stateful_step_count=80 if HUNT else 50,
     derandomize=not HUNT,
     phases=tuple(Phase) if os.environ.get("MODEL_SHRINK", "1") == "1" else (Phase.generate,),
