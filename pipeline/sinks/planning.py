@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.apps.base import App, Mapped, Plan
+from pipeline.apps.base import App, Call, Mapped, Pair, Plan
 from pipeline.errors import Refused
 from pipeline.schemas.records import Command, ObjectRef
 from pipeline.sinks.mappings import MappingTable
@@ -32,7 +32,9 @@ class _View:
 
 
 def plan_command(command: Command, app: App, state: OwnerState, mappings: MappingTable) -> Plan:
-    """Raises `Refused` for an unknown action or an input that does not fit, and what the action's own plan raises."""
+    """Raises `Refused` for an unknown action, an input that does not fit, and an object that two are mapped to (it must
+    not be written for either), and what the action's own plan raises.
+    """
     action = app.actions.get(command.action)
     if action is None:
         raise Refused(f"{app.name} has no action {command.action!r}", cause="unknown", code="action")
@@ -40,4 +42,9 @@ def plan_command(command: Command, app: App, state: OwnerState, mappings: Mappin
         given = msgspec.convert(command.input, action.input, strict=False)
     except msgspec.ValidationError as error:
         raise Refused(f"input of {command.action}: {error}", cause="invalid", code="input") from error
-    return action.plan(given, _View(mappings, command.scope, state.settings, state.profile or {}))
+    plan = action.plan(given, _View(mappings, command.scope, state.settings, state.profile or {}))
+    if isinstance(plan, Call) and plan.source is not None:
+        found = mappings.get(command.scope, plan.source)
+        if found is not None and (clash := mappings.clash(command.scope, Pair(plan.source, found.other))):
+            raise Refused(clash, cause="conflict", code="mapping_clash")
+    return plan

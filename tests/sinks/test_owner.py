@@ -9,8 +9,9 @@ import msgspec
 from pipeline.apps.base import Applied, Pair, Quota
 from pipeline.clock import utc
 from pipeline.errors import InDoubt, Refused, Retry, Stopped, Wait
-from pipeline.schemas.records import Lane, LedgerRow, LedgerState, Result, Status
+from pipeline.schemas.records import Lane, LedgerRow, LedgerState, Mapping, Result, Status, mapping_key
 from pipeline.sinks.entry import Entry, restored
+from pipeline.sinks.mappings import MappingTable
 from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.owner import Owner
 from pipeline.sinks.tick import Start, Tick
@@ -215,6 +216,20 @@ def test_a_stopped_connection_keeps_its_commands_and_goes_on_when_it_is_mended()
     assert each.state.must_check(T0)
     each.state.checked({})
     assert started(advance(each, 101)) == ["a"]
+
+
+def test_an_object_that_two_are_mapped_to_is_written_for_neither_of_them() -> None:
+    table = MappingTable()
+    table.put("c+src", Pair(ref("a"), thing("1"), hash="old"))
+    table.load(mapping_key("c+src", ref("b")).encode(), msgspec.json.encode(Mapping(other=thing("1"), hash="old")))
+    each = owner(mappings=table)
+    each.add(Entry(command("b", party="b", value="new"), "t", 0, T0))
+    tick = advance(each)
+    assert not tick.starts
+    (result,) = results(tick)
+    assert result.cause is not None
+    assert (result.cause.kind, result.cause.code) == ("conflict", "mapping_clash")
+    assert "already mapped to account a" in result.cause.message
 
 
 def test_a_clash_with_an_existing_pair_is_refused_and_nothing_is_overwritten() -> None:
