@@ -25,7 +25,7 @@ MOST_HITS = {"sinks.partition.restored": 1, DRAINED: 1, "sinks.command.taken": 6
 HITS = 12
 PATIENCE = 10.0
 """Seconds in which a life that is up must come to its point; then it is killed where it is."""
-KILLS = {Size.SHORT: 5, Size.LONG: 120}
+KILLS = {Size.SHORT: 3, Size.LONG: 120}
 """Of each of the two roles."""
 
 

@@ -20,7 +20,7 @@ EVERY = 2.0
 """Seconds between two changes of membership."""
 MOST = 3
 """Members of a group."""
-CHANGES = {Size.SHORT: 6, Size.LONG: 90}
+CHANGES = {Size.SHORT: 5, Size.LONG: 90}
 STATIC = "KAFKA_GROUP_INSTANCE_ID"
 """Members that have one keep their partitions over a restart within the session: https://cwiki.apache.org/confluence/x/VTFABw."""
 
