@@ -37,7 +37,7 @@ _OPEN = {
 }
 
 
-class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+class StepRow(msgspec.Struct, frozen=True):
     """One command. `round` is that of the command, `open_round` of its ledger row, `result_round` of its result.
 
     A round counts how often the command was sent again; -1 where nothing was read. `status` and `detail` are derived.
@@ -82,7 +82,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+class RunRow(msgspec.Struct, frozen=True):
     """One event through one link. `judged` is the last verdict's time; `handed_*` the last `flow.steps` record.
 
     `began`: whether the verdict gave a command. `status`, `started` and `ended` are derived.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Column, Connection, RowMapping, Select, Table, select
+from sqlalchemy import Column, Connection, Select, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.operations.views import tables
@@ -82,15 +82,16 @@ def write_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> Non
     _upsert(connection, table, [msgspec.structs.asdict(row) for row in rows])
 
 
-def made(kind: type[Row], row: RowMapping) -> Row:
-    return kind(**{str(name): value for name, value in row.items()})
+def all_of(kind: type[Row], table: Table) -> Select[Any]:
+    """What `kind(*row)` takes, in its order."""
+    return select(*(table.c[name] for name in kind.__struct_fields__))
 
 
 def _rows(
     connection: Connection, kind: type[Row], table: Table, column: Column[Any], values: Iterable[str]
 ) -> list[Row]:
-    asked: Iterator[Select[Any]] = (select(table).where(column.in_(part)) for part in _parts(values))
-    return [made(kind, row) for query in asked for row in connection.execute(query).mappings()]
+    query = all_of(kind, table)
+    return [kind(*row) for part in _parts(values) for row in connection.execute(query.where(column.in_(part)))]
 
 
 def _parts(values: Iterable[str]) -> Iterator[list[str]]:

@@ -43,8 +43,7 @@ class Views:
         """The newest first. Raises `ConfigurationError` for an `after` that is none, `DatabaseUnavailable`."""
         limit = max(1, min(wanted.limit, MOST))
         with self.database.reading() as connection:
-            found = connection.execute(_asked(wanted).limit(limit + 1)).mappings().all()
-        rows = [stored.made(RunRow, row) for row in found]
+            rows = [RunRow(*row) for row in connection.execute(_asked(wanted).limit(limit + 1))]
         more = _cursor(rows[limit - 1]) if len(rows) > limit else ""
         return Page([_run(row) for row in rows[:limit]], more, self.lag())
 
@@ -91,7 +90,7 @@ def _asked(wanted: RunFilter) -> Select[Any]:
         runs.replay: wanted.replay,
         runs.status: wanted.status or "",
     }
-    query = select(tables.runs).where(*(column == key(value) for column, value in said.items() if value))
+    query = stored.all_of(RunRow, tables.runs).where(*(column == key(value) for column, value in said.items() if value))
     # A run of which nothing but a result's fate is known has no start yet: it is not listed before it has one.
     query = query.where(runs.started.is_not(None))
     if wanted.since is not None:
