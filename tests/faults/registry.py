@@ -10,6 +10,7 @@ from tests.faults import (
     keyless,
     large,
     lost_answer,
+    mapping,
     poison,
     quota,
     rebalance,
@@ -33,4 +34,5 @@ FAULTS: tuple[Fault, ...] = (
     *large.FAULTS,
     *quota.FAULTS,
     *files.FAULTS,
+    *mapping.FAULTS,
 )
