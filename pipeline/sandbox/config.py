@@ -56,6 +56,19 @@ class Tax(_Config, frozen=True, kw_only=True):
     percentage: Decimal
 
 
+class ZohoHook(_Config, frozen=True, kw_only=True):
+    """A workflow's webhook: tell `url` of `kind` (``invoice.paid``, …; ``*`` is all, and ``{kind}`` in `url` is it).
+
+    `body`: Zoho's default payload as JSON, its fields as a form, or a form with one ``JSONString``. With a `secret` it
+    is signed.
+    """
+
+    kind: str
+    url: str
+    body: Literal["default", "form", "jsonstring"] = "default"
+    secret: str = ""
+
+
 class Organization(_Config, frozen=True, kw_only=True):
     """A Zoho Books organisation and those of its habits that Zoho leaves open, at the harsher value each.
 
@@ -79,6 +92,7 @@ class Organization(_Config, frozen=True, kw_only=True):
     list_lag_seconds: float = 0.0
     loose_filters: bool = False
     ignored_filters: list[str] = []
+    hooks: list[ZohoHook] = []
 
     def __post_init__(self) -> None:
         if self.currency_code not in {currency.code for currency in self.currencies}:

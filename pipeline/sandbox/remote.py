@@ -8,10 +8,11 @@ from typing import Any, Self
 import httpx
 import msgspec
 
-from pipeline.sandbox.config import Hook, ZohoLimits
+from pipeline.sandbox.config import Hook, ZohoHook, ZohoLimits
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.scenario import Expected
-from pipeline.sandbox.wire import Json, decode
+from pipeline.sandbox.wire import Json, decode, encode
+from pipeline.sandbox.zohobooks.hooks import HookFaults
 
 
 class Remote:
@@ -79,6 +80,27 @@ class RemoteZohoBooks(Remote):
 
     def set_limits(self, organization_id: str, limits: ZohoLimits) -> None:
         self.send("PUT", f"organizations/{organization_id}/limits", msgspec.json.encode(limits))
+
+    def add_hook(self, organization_id: str, hook: ZohoHook) -> None:
+        self.send("POST", f"organizations/{organization_id}/hooks", msgspec.json.encode(hook))
+
+    def hook_faults(self, organization_id: str, faults: HookFaults) -> None:
+        """Lose, repeat and reorder webhooks from now on."""
+        self.send("PUT", f"organizations/{organization_id}/hooks/faults", msgspec.json.encode(faults))
+
+    def flush_hooks(self, organization_id: str) -> None:
+        """Send what is held back."""
+        self.send("POST", f"organizations/{organization_id}/hooks/flush")
+
+    def hook_counters(self, organization_id: str) -> dict[str, int]:
+        counters: dict[str, int] = self.send("GET", f"organizations/{organization_id}/hooks")["counters"]
+        return counters
+
+    def by_hand(self, organization_id: str, method: str, path: str, body: Any = None) -> Json:
+        """What a person does in the UI: the answer of the API call below ``/books/v3`` that does the same."""
+        given = {"method": method, "path": path, "body": body}
+        answer: Json = self.send("POST", f"organizations/{organization_id}/person", encode(given))
+        return answer
 
     def objects(self, organization_id: str, module: str) -> list[Json]:
         """Every record of ``contacts``, ``invoices``, … as it stands, at no quota."""

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.sandbox.config import CustomField, ZohoLimits
+from pipeline.sandbox.config import CustomField, ZohoHook, ZohoLimits
 from pipeline.sandbox.http import Reply, Request, Route
+from pipeline.sandbox.wire import encode
+from pipeline.sandbox.zohobooks.hooks import HookFaults
+from pipeline.sandbox.zohobooks.routes.invoices import view
 
 if TYPE_CHECKING:
     from pipeline.sandbox.zohobooks.server import ZohoBooksTwin
@@ -61,11 +64,59 @@ def objects(twin: ZohoBooksTwin, request: Request) -> Reply:
     return Reply(200, {"objects": list(modules[name])})
 
 
+def add_hook(twin: ZohoBooksTwin, request: Request) -> Reply:
+    hook = msgspec.json.decode(request.body, type=ZohoHook)
+    twin.state.organizations[request.params[0]].hooks.hooks.append(hook)
+    return Reply(201, {})
+
+
+def hook_counters(twin: ZohoBooksTwin, request: Request) -> Reply:
+    return Reply(200, {"counters": twin.state.organizations[request.params[0]].hooks.counters()})
+
+
+def hook_faults(twin: ZohoBooksTwin, request: Request) -> Reply:
+    faults = msgspec.json.decode(request.body, type=HookFaults)
+    twin.state.organizations[request.params[0]].hooks.set_faults(faults)
+    return Reply(200, {})
+
+
+def flush_hooks(twin: ZohoBooksTwin, request: Request) -> Reply:
+    twin.state.organizations[request.params[0]].hooks.flush()
+    return Reply(200, {})
+
+
+def person(twin: ZohoBooksTwin, request: Request) -> Reply:
+    """``{"method", "path", "body"?, "query"?}``: what a person does in the UI, as a call that costs no quota.
+
+    It behaves as the API call of that path below ``/books/v3`` does; webhooks tell of it.
+    """
+    given = request.json()
+    path = str(given["path"]).strip("/")
+    query = {"organization_id": request.params[0], **given.get("query", {})}
+    body = encode(given["body"]) if given.get("body") is not None else b""
+    return twin.by_hand(request, str(given["method"]), path, query, body)
+
+
+def overdue(twin: ZohoBooksTwin, request: Request) -> Reply:
+    """Tell of every invoice that is overdue now, as a date-based workflow rule does once a day."""
+    books = twin.state.organizations[request.params[0]]
+    late = [shown for invoice in books.invoices if (shown := view(books, invoice))["status"] == "overdue"]
+    for invoice in late:
+        books.hooks.emit("invoice.overdue", "invoice", invoice)
+    return Reply(200, {"overdue": len(late)})
+
+
 ROUTES: tuple[Route[Any], ...] = (
     Route("POST", "codes", "codes.grant", grant_code),
     Route("POST", "refresh_tokens/revoke", "refresh_tokens.revoke", revoke_refresh),
     Route("PUT", "organizations/{}/limits", "limits.set", set_limits),
     Route("POST", "organizations/{}/fields", "fields.define", define_field),
     Route("DELETE", "organizations/{}/fields/{}/{}", "fields.remove", remove_field),
+    Route("POST", "organizations/{}/hooks", "hooks.add", add_hook),
+    Route("GET", "organizations/{}/hooks", "hooks.counters", hook_counters),
+    Route("PUT", "organizations/{}/hooks/faults", "hooks.faults", hook_faults),
+    Route("POST", "organizations/{}/hooks/flush", "hooks.flush", flush_hooks),
+    Route("POST", "organizations/{}/person", "person", person),
+    Route("POST", "organizations/{}/overdue", "overdue", overdue),
     Route("GET", "organizations/{}/{}", "objects", objects),
 )

@@ -28,7 +28,8 @@ class Listing:
     """How one module is listed: the resource's key in the answer, its filters by kind, and the row's fields.
 
     `texts` also work with ``_startswith`` and ``_contains``, `dates` with ``_start``, ``_end``, ``_before``,
-    ``_after``. `statuses` maps ``filter_by`` to values of `status`.
+    ``_after``. `statuses` maps ``filter_by`` to values of `status`. `since`: ``last_modified_time`` is a filter, which
+    Zoho documents for invoices and credit notes only.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Listing:
     sorts: tuple[str, ...] = ()
     statuses: Mapping[str, tuple[str, ...]] | None = None
     omit: tuple[str, ...] = ("line_items", "custom_fields", "notes", "terms")
+    since: bool = False
 
     def reply(self, books: Books, module: Module, request: Request, view: Callable[[Json], Json]) -> Reply:
         """One page; `view` gives a record as it is to be shown now."""
@@ -82,7 +84,7 @@ class Listing:
                     yield _date_test(name, given, compare)
         if self.statuses and (allowed := self.statuses.get(query.get("filter_by", ""))):
             yield lambda row: row["status"] in allowed
-        if "last_modified_time" in query:
+        if self.since and "last_modified_time" in query:
             since = _instant(query["last_modified_time"])
             yield lambda row: _instant(row["last_modified_time"]) >= since
 

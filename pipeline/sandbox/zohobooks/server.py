@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.sandbox.clock import Clock
@@ -40,6 +40,14 @@ class ZohoBooksTwin(Twin):
             prefix="books/v3",
         )
 
+    async def start(self) -> None:
+        for books in self.state.organizations.values():
+            await books.hooks.start()
+
+    async def stop(self) -> None:
+        for books in self.state.organizations.values():
+            await books.hooks.stop()
+
     def admin_routes(self) -> Sequence[Route[Any]]:
         return admin.ROUTES
 
@@ -72,6 +80,28 @@ class ZohoBooksTwin(Twin):
             return self._refused(request, refusal)
         if isinstance(request.state, tuple):
             reply.headers |= request.state[0].limits.headers(request.now)
+        return reply
+
+    def by_hand(self, request: Request, method: str, path: str, query: Mapping[str, str], body: bytes) -> Reply:
+        """A person's doing in the UI: as the call of that path, without token, scope and quota. No call of the app: its
+        kind in the ledger is ``person.…``, and it is not counted as writing.
+
+        Raises KeyError for an unknown organisation or path.
+        """
+        books = self.state.organizations[query["organization_id"]]
+        found = self._router.find(method, (*API, *path.split("/")))
+        if found is None:
+            raise KeyError(path)
+        route, params = found
+        now = self.clock.now()
+        entry = self.ledger.open(method, f"/{'/'.join(API)}/{path}", query, {}, now)
+        entry.kind, entry.organization = f"person.{route.kind}", books.config.id
+        call = Request(method, path, (), query, {}, body, request.base_url, entry, now, params)
+        try:
+            reply: Reply = route.handler(books, call)
+        except Refusal as refusal:
+            reply = Reply(refusal.status, {"code": refusal.code, "message": refusal.message}, code=refusal.code)
+        self.ledger.close(entry, reply.status, reply.code, self.clock.now())
         return reply
 
     def _admit(self, request: Request) -> None:

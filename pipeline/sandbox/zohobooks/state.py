@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from pipeline.sandbox.ledger import Ledger
 from pipeline.sandbox.wire import Json
 from pipeline.sandbox.zohobooks.errors import CURRENCY_NOT_ENABLED, bad, not_found
 from pipeline.sandbox.zohobooks.fields import Fields
+from pipeline.sandbox.zohobooks.hooks import Hooks
 from pipeline.sandbox.zohobooks.limits import Limits
 from pipeline.sandbox.zohobooks.oauth import OAuth
 
@@ -26,19 +27,24 @@ MODULES = {
 }
 
 
+Changed = Callable[[str, Json | None, Json | None], None]
+"""Takes a module's name, and a record before and after a change; None where it was not or is not there."""
+
+
 class Module:
     """The records of one kind, by id in order of creation; one index on a natural key (name or number).
 
     `born` holds when each was made, in POSIX seconds: the records' own times are whole seconds.
     """
 
-    def __init__(self, name: str, id_field: str, index_on: str, clock: Clock) -> None:
+    def __init__(self, name: str, id_field: str, index_on: str, clock: Clock, changed: Changed) -> None:
         self.name = name
         self.id_field = id_field
         self.fields = Fields(MODULES[name])
         self.records: dict[str, Json] = {}
         self.born: dict[str, float] = {}
         self._clock = clock
+        self._changed = changed
         self._index_on = index_on
         self._index: dict[str, list[str]] = {}
 
@@ -69,12 +75,14 @@ class Module:
         self._index.setdefault(record[self._index_on].casefold(), []).append(id_)
         self.records[id_] = record
         self.born.setdefault(id_, self._clock.now())
+        self._changed(self.name, before, record)
 
     def delete(self, id_: str) -> None:
         record = self.records.pop(id_)
         self.born.pop(id_)
         self._index[record[self._index_on].casefold()].remove(id_)
         self.fields.index(id_, record["custom_fields"], [])
+        self._changed(self.name, record, None)
 
 
 class Books:
@@ -85,11 +93,13 @@ class Books:
         self.ids = ids
         self.zone = ZoneInfo(config.time_zone)
         self.limits = Limits(config.limits, self.zone)
-        self.contacts = Module("contacts", "contact_id", "contact_name", clock)
-        self.invoices = Module("invoices", "invoice_id", "invoice_number", clock)
-        self.customerpayments = Module("customerpayments", "payment_id", "payment_number", clock)
-        self.creditnotes = Module("creditnotes", "creditnote_id", "creditnote_number", clock)
-        self.items = Module("items", "item_id", "name", clock)
+        self.hooks = Hooks(config.id, config.hooks)
+        told = self.hooks.changed
+        self.contacts = Module("contacts", "contact_id", "contact_name", clock, told)
+        self.invoices = Module("invoices", "invoice_id", "invoice_number", clock, told)
+        self.customerpayments = Module("customerpayments", "payment_id", "payment_number", clock, told)
+        self.creditnotes = Module("creditnotes", "creditnote_id", "creditnote_number", clock, told)
+        self.items = Module("items", "item_id", "name", clock, told)
         self.currencies = {
             currency.code: {
                 "currency_id": ids(),

@@ -6,6 +6,9 @@ the record is created if X-Upsert is true, else it's an error; both answer 200.
 
 from __future__ import annotations
 
+import email
+import email.message
+import email.policy
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,6 +30,21 @@ def body_of(request: Request) -> Json:
     if not isinstance(body, dict):
         raise bad(BAD_BODY, "A JSON object is expected in the request")
     return body
+
+
+def uploaded(request: Request) -> tuple[str, int]:
+    """Name and size of the file ``attachment`` of a form (RFC 7578). Raises Refusal for anything else."""
+    content_type = request.headers.get("content-type", "")
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + request.body, policy=email.policy.HTTP)
+    parts = list(message.iter_parts()) if message.get_content_maintype() == "multipart" else []
+    for part in parts:
+        name = part.get_filename() or ""
+        if part.get_param("name", header="content-disposition") == "attachment" and name:
+            content = part.get_payload(decode=True)
+            if isinstance(content, bytes) and content:
+                return name, len(content)
+    raise bad(MISSING, "Please attach a file")
 
 
 def _form(request: Request) -> Any:

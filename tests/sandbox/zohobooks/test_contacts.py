@@ -102,9 +102,10 @@ def test_a_currency_that_is_not_enabled_is_refused(zoho: Zoho) -> None:
 
 def test_the_currency_is_frozen_by_the_first_transaction(zoho: Zoho) -> None:
     id_ = zoho.contact(currency="EUR")
-    assert zoho.call("PUT", f"contacts/{id_}", {"currency_code": "JPY"}).status_code == 200
+    euro, yen = (zoho.books.currencies[code]["currency_id"] for code in ("EUR", "JPY"))
+    assert zoho.call("PUT", f"contacts/{id_}", {"currency_id": yen}).status_code == 200
     assert zoho.invoice(id_, ("10", "1")).status_code == 201
-    assert zoho.call("PUT", f"contacts/{id_}", {"currency_code": "EUR"}).status_code == 400
+    assert zoho.call("PUT", f"contacts/{id_}", {"currency_id": euro}).status_code == 400
 
 
 def test_a_top_level_email_is_not_taken(zoho: Zoho) -> None:

@@ -141,6 +141,7 @@ def test_a_payment_lowers_the_balance_and_voiding_detaches_it(zoho: Zoho) -> Non
         "customer_id": customer,
         "payment_mode": "banktransfer",
         "amount": 40,
+        "date": "2026-01-01",
         "invoices": [{"invoice_id": id_, "amount_applied": 40}],
     }
     answer = zoho.upsert("customerpayments", "cf_togai_payment_id", "payment.1", payment)
@@ -159,7 +160,8 @@ def test_a_credit_note_is_applied_to_an_invoice(zoho: Zoho) -> None:
     customer = zoho.contact()
     id_ = money(zoho.invoice(customer, ("100", "1")))["invoice_id"]
     lines = [{"name": "x", "rate": 100}]
-    note = zoho.call("POST", "creditnotes", {"customer_id": customer, "line_items": lines}).json()["creditnote"]
+    note = zoho.call("POST", "creditnotes", {"customer_id": customer, "date": "2026-01-01", "line_items": lines})
+    note = note.json()["creditnote"]
     body = {"invoices": [{"invoice_id": id_, "amount_applied": 100}]}
     path = f"creditnotes/{note['creditnote_id']}"
     assert zoho.call("POST", f"{path}/invoices", body).status_code == 200

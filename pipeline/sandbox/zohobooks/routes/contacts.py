@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.sandbox.http import Reply, Request, Route
 from pipeline.sandbox.wire import Json
+from pipeline.sandbox.zohobooks import shapes
 from pipeline.sandbox.zohobooks.errors import (
     BAD_VALUE,
     CONTACT_EXISTS,
@@ -13,35 +14,13 @@ from pipeline.sandbox.zohobooks.errors import (
     MISSING,
     WRONG_STATUS,
     bad,
-    check_lengths,
 )
 from pipeline.sandbox.zohobooks.listing import Listing
 from pipeline.sandbox.zohobooks.state import Books
 from pipeline.sandbox.zohobooks.upsert import body_of, match, same, with_key
 
-LENGTHS = {"contact_name": 200, "company_name": 200, "payment_terms_label": 100, "gst_no": 15}
-ADDRESS_LENGTHS = {
-    "attention": 100,
-    "address": 500,
-    "street2": 255,
-    "city": 100,
-    "state": 100,
-    "state_code": 100,
-    "zip": 50,
-    "country": 100,
-    "phone": 50,
-    "fax": 50,
-}
-PERSON_LENGTHS = {
-    "salutation": 25,
-    "first_name": 100,
-    "last_name": 100,
-    "email": 100,
-    "phone": 50,
-    "mobile": 50,
-    "designation": 100,
-    "department": 50,
-}
+ADDRESS_FIELDS = tuple(shapes.ADDRESS)
+PERSON_FIELDS = tuple(shapes.PERSON)
 TEXTS = (
     "company_name",
     "notes",
@@ -174,7 +153,7 @@ def _update(books: Books, request: Request, id_: str, body: Json, *, key: str = 
 
 def _fill(books: Books, contact: Json, body: Json, persons: list[Json] | None = None) -> Json:
     """The contact with the body's fields over it, checked. A top-level `email` is not taken, as at Zoho."""
-    check_lengths(body, LENGTHS)
+    shapes.check(body, shapes.CONTACT)
     for name in TEXTS:
         if name in body:
             contact[name] = str(body[name] or "")
@@ -183,8 +162,7 @@ def _fill(books: Books, contact: Json, body: Json, persons: list[Json] | None = 
     for name in ("billing_address", "shipping_address"):
         if name in body:
             address = body[name] or {}
-            check_lengths(address, ADDRESS_LENGTHS)
-            contact[name] = {field: address[field] for field in ADDRESS_LENGTHS if field in address}
+            contact[name] = {field: address[field] for field in ADDRESS_FIELDS if field in address}
     if "contact_persons" in body:
         contact["contact_persons"] = _persons(books, body["contact_persons"] or [], persons or [])
     if "custom_fields" in body:
@@ -201,12 +179,11 @@ def _persons(books: Books, given: list[Json], before: list[Json]) -> list[Json]:
     known |= {person["email"]: person["contact_person_id"] for person in before if person["email"]}
     made = []
     for index, person in enumerate(given):
-        check_lengths(person, PERSON_LENGTHS)
         id_ = known.get(str(person.get("contact_person_id", ""))) or known.get(str(person.get("email", "")))
         made.append(
             {
                 "contact_person_id": id_ or books.ids(),
-                **{name: str(person.get(name) or "") for name in PERSON_LENGTHS},
+                **{name: str(person.get(name) or "") for name in PERSON_FIELDS},
                 "is_primary_contact": bool(person.get("is_primary_contact", index == 0)),
             }
         )

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from pipeline.sandbox.http import Reply, Request, Route
 from pipeline.sandbox.wire import Json
+from pipeline.sandbox.zohobooks import shapes
 from pipeline.sandbox.zohobooks.documents import customer_and_currency, day, positive
-from pipeline.sandbox.zohobooks.errors import BAD_VALUE, bad, check_lengths
+from pipeline.sandbox.zohobooks.errors import BAD_VALUE, MISSING, bad
 from pipeline.sandbox.zohobooks.listing import Listing
 from pipeline.sandbox.zohobooks.money import ZERO
 from pipeline.sandbox.zohobooks.routes.invoices import settle
@@ -15,13 +16,13 @@ from pipeline.sandbox.zohobooks.state import Books
 from pipeline.sandbox.zohobooks.upsert import body_of, match, same, with_key
 
 MODES = frozenset({"check", "cash", "creditcard", "banktransfer", "bankremittance", "autotransaction", "others"})
-LENGTHS = {"reference_number": 50}
 LISTING = Listing(
     key="customerpayments",
     texts=("reference_number", "customer_name", "notes"),
     exact=("customer_id", "amount", "payment_mode"),
     dates=("date",),
     sorts=("date", "amount", "customer_name", "created_time"),
+    omit=("custom_fields", "invoices"),
 )
 
 
@@ -36,6 +37,7 @@ def upsert(books: Books, request: Request) -> Reply:
     if id_ is None:
         payment = _create(books, request, with_key(books, body, request), key=value)
         return _reply(200, "The payment has been created.", payment)
+    shapes.check(body, shapes.PAYMENT, "customer_id", "payment_mode", "amount")
     before = books.customerpayments.get(id_, "Payment")
     if "amount" in body and positive(body["amount"], "amount") != before["amount"]:
         raise bad(BAD_VALUE, "The twin does not change the amount of a payment")
@@ -66,9 +68,11 @@ def delete(books: Books, request: Request) -> Reply:
 
 
 def _create(books: Books, request: Request, body: Json, *, key: str = "") -> Json:
-    check_lengths(body, LENGTHS)
+    shapes.check(body, shapes.PAYMENT, "customer_id", "payment_mode", "amount", "date")
+    if not isinstance(body.get("invoices"), list):
+        raise bad(MISSING, "Please enter a valid value for invoices")
     owner = customer_and_currency(books, body)
-    if body.get("payment_mode", "others") not in MODES:
+    if body["payment_mode"] not in MODES:
         raise bad(BAD_VALUE, "Invalid value passed for payment_mode")
     amount = positive(body.get("amount"), "amount")
     applied = applications(books, body, owner["customer_id"], amount)
@@ -77,6 +81,7 @@ def _create(books: Books, request: Request, body: Json, *, key: str = "") -> Jso
     invoices = [
         {
             "invoice_id": id_,
+            "invoice_number": books.invoices.get(id_, "Invoice")["invoice_number"],
             "amount_applied": part,
             "balance_amount": settle(books, id_, paid=part)["balance"],
         }
@@ -87,7 +92,7 @@ def _create(books: Books, request: Request, body: Json, *, key: str = "") -> Jso
         "payment_id": payment_id,
         "payment_number": books.number("PMT"),
         **owner,
-        "payment_mode": body.get("payment_mode", "others"),
+        "payment_mode": body["payment_mode"],
         "amount": amount,
         "unused_amount": amount - sum((part for _, part in applied), ZERO),
         "date": day(books, body.get("date"), "date"),

@@ -7,14 +7,14 @@ from decimal import Decimal
 
 from pipeline.sandbox.http import Reply, Request, Route
 from pipeline.sandbox.wire import Json
+from pipeline.sandbox.zohobooks import shapes
 from pipeline.sandbox.zohobooks.documents import customer_and_currency, day, lines_of, number_of, sums
-from pipeline.sandbox.zohobooks.errors import BAD_VALUE, WRONG_STATUS, bad, check_lengths
+from pipeline.sandbox.zohobooks.errors import BAD_VALUE, WRONG_STATUS, bad
 from pipeline.sandbox.zohobooks.listing import Listing
 from pipeline.sandbox.zohobooks.money import ZERO, decimal
 from pipeline.sandbox.zohobooks.state import Books
-from pipeline.sandbox.zohobooks.upsert import body_of, match, same, with_key
+from pipeline.sandbox.zohobooks.upsert import body_of, match, same, uploaded, with_key
 
-LENGTHS = {"reference_number": 100, "payment_terms_label": 100, "adjustment_description": 100}
 COPIED = (
     "reference_number",
     "discount",
@@ -37,6 +37,8 @@ LISTING = Listing(
     exact=("customer_id", "total", "balance", "status"),
     dates=("date", "due_date"),
     sorts=("customer_name", "invoice_number", "date", "due_date", "total", "balance", "created_time"),
+    since=True,
+    omit=("line_items", "custom_fields", "notes", "terms", "documents"),
     statuses={
         "Status.Draft": ("draft",),
         "Status.Sent": ("sent", "overdue", "partially_paid"),
@@ -49,6 +51,7 @@ LISTING = Listing(
 
 
 def create(books: Books, request: Request) -> Reply:
+    """Checked whole before anything is applied."""
     invoice = _create(books, request, body_of(request))
     return _reply(books, 201, "The invoice has been created.", invoice)
 
@@ -97,6 +100,43 @@ def mark_draft(books: Books, request: Request) -> Reply:
     return _set_status(books, request, "draft", refused_from=("sent", "paid", "partially_paid"))
 
 
+def write_off(books: Books, request: Request) -> Reply:
+    """What is open is written off, and the invoice counts as paid."""
+    invoice = books.invoices.get(request.params[0], "Invoice")
+    if invoice["status"] in ("draft", "void") or not invoice["balance"]:
+        raise bad(WRONG_STATUS, "Only an invoice that is sent and not paid can be written off.")
+    written = invoice["balance"]
+    after = invoice | {"write_off_amount": invoice["write_off_amount"] + written, "balance": ZERO, "status": "paid"}
+    books.invoices.put(after | {"last_modified_time": books.timestamp()})
+    request.applied("written_off", "invoices", invoice["invoice_id"], amount=written)
+    return Reply(200, {"code": 0, "message": "Invoice has been written off."}, code=0)
+
+
+def email(books: Books, request: Request) -> Reply:
+    """Mails the invoice; a draft is sent with it. Each call is a mail: the ledger counts them."""
+    invoice = books.invoices.get(request.params[0], "Invoice")
+    body = body_of(request)
+    shapes.check(body, shapes.EMAIL, "to_mail_ids")
+    if invoice["status"] == "void":
+        raise bad(WRONG_STATUS, "A void invoice can't be mailed.")
+    status = "sent" if invoice["status"] == "draft" else invoice["status"]
+    after = invoice | {"is_emailed": True, "status": status, "last_modified_time": books.timestamp()}
+    books.invoices.put(after)
+    request.applied("emailed", "invoices", invoice["invoice_id"], to=",".join(body["to_mail_ids"]))
+    return Reply(200, {"code": 0, "message": "Your invoice has been sent."}, code=0)
+
+
+def attach(books: Books, request: Request) -> Reply:
+    """A form with one file, ``attachment``; several files of one name are several files."""
+    invoice = books.invoices.get(request.params[0], "Invoice")
+    name, size = uploaded(request)
+    document = {"document_id": books.ids(), "file_name": name, "file_size": size}
+    after = invoice | {"documents": [*invoice["documents"], document], "attachment_name": name}
+    books.invoices.put(after | {"last_modified_time": books.timestamp()})
+    request.applied("attached", "invoices", invoice["invoice_id"], file_name=name, size=size)
+    return Reply(200, {"code": 0, "message": "Your file has been successfully attached."}, code=0)
+
+
 def view(books: Books, invoice: Json) -> Json:
     """The invoice as it shows today: what was sent and not paid in time is overdue."""
     if invoice["status"] == "sent" and invoice["due_date"] < books.today().isoformat():
@@ -110,7 +150,7 @@ def settle(books: Books, id_: str, *, paid: Decimal = ZERO, credited: Decimal = 
     after = dict(before)
     after["payment_made"] = before["payment_made"] + paid
     after["credits_applied"] = before["credits_applied"] + credited
-    after["balance"] = after["total"] - after["payment_made"] - after["credits_applied"]
+    after["balance"] = _balance(after)
     if after["balance"] < 0:
         raise bad(BAD_VALUE, "The amount applied is more than the balance of the invoice")
     if after["status"] != "void":
@@ -135,11 +175,16 @@ def _create(books: Books, request: Request, body: Json, *, key: str = "") -> Jso
         "is_inclusive_tax": False,
         "payment_made": ZERO,
         "credits_applied": ZERO,
+        "write_off_amount": ZERO,
+        "is_emailed": False,
+        "attachment_name": "",
+        "documents": [],
         "custom_fields": [],
         "line_items": [],
         "created_time": now,
         "last_modified_time": now,
     }
+    shapes.check(body, shapes.INVOICE, "customer_id", "line_items")
     invoice |= customer_and_currency(books, body)
     _fill(books, invoice, body)
     invoice["invoice_number"] = number_of(books, books.invoices, body, "invoice_number", "INV", ours=_ours(request))
@@ -150,6 +195,7 @@ def _create(books: Books, request: Request, body: Json, *, key: str = "") -> Jso
 
 def _update(books: Books, request: Request, id_: str, body: Json, *, key: str = "") -> Reply:
     before = books.invoices.get(id_, "Invoice")
+    shapes.check(body, shapes.INVOICE)
     if before["status"] == "void":
         raise bad(WRONG_STATUS, "A void invoice can't be edited.")
     after = dict(before)
@@ -176,7 +222,6 @@ def _update(books: Books, request: Request, id_: str, body: Json, *, key: str = 
 
 def _fill(books: Books, invoice: Json, body: Json, before: Json | None = None) -> None:
     """Put the body's fields into `invoice` and compute it anew. Raises Refusal; `invoice` is then of no use."""
-    check_lengths(body, LENGTHS)
     for name in COPIED:
         if name in body:
             invoice[name] = body[name]
@@ -190,7 +235,13 @@ def _fill(books: Books, invoice: Json, body: Json, before: Json | None = None) -
     if "custom_fields" in body:
         invoice["custom_fields"] = books.invoices.fields.read(body["custom_fields"], invoice["invoice_id"])
     invoice |= sums(books, invoice)
-    invoice["balance"] = invoice["total"] - invoice["payment_made"] - invoice["credits_applied"]
+    invoice["balance"] = _balance(invoice)
+
+
+def _balance(invoice: Json) -> Decimal:
+    settled = invoice["payment_made"] + invoice["credits_applied"] + invoice["write_off_amount"]
+    balance: Decimal = invoice["total"] - settled
+    return balance
 
 
 def _due(books: Books, invoice: Json, body: Json) -> str:
@@ -205,11 +256,17 @@ def _due(books: Books, invoice: Json, body: Json) -> str:
 
 def _detach(books: Books, id_: str) -> None:
     """Voiding takes payments and credits off the invoice; they stay with the customer."""
-    for module in (books.customerpayments, books.creditnotes):
-        for record in module:
-            if any(item["invoice_id"] == id_ for item in record["invoices"]):
-                kept = [item for item in record["invoices"] if item["invoice_id"] != id_]
-                module.records[record[module.id_field]] = {**record, "invoices": kept}
+    for module, parts, amount, left in (
+        (books.customerpayments, "invoices", "amount_applied", "unused_amount"),
+        (books.creditnotes, "invoices_credited", "amount_credited", "balance"),
+    ):
+        for record in list(module):
+            given = [item[amount] for item in record[parts] if item["invoice_id"] == id_]
+            if given:
+                kept = [item for item in record[parts] if item["invoice_id"] != id_]
+                freed = {parts: kept, left: record[left] + sum(given, ZERO), "last_modified_time": books.timestamp()}
+                status = {"status": "open"} if record["status"] == "closed" else {}
+                module.put({**record, **freed, **status})
     invoice = books.invoices.get(id_, "Invoice")
     if invoice["payment_made"] or invoice["credits_applied"]:
         settle(books, id_, paid=-invoice["payment_made"], credited=-invoice["credits_applied"])
@@ -223,7 +280,10 @@ def _set_status(books: Books, request: Request, status: str, *, refused_from: tu
     changed = invoice["status"] != status and not keeps
     if changed:
         balance = ZERO if status == "void" else invoice["total"]
-        books.invoices.put({**invoice, "status": status, "balance": balance, "last_modified_time": books.timestamp()})
+        after = {**invoice, "status": status, "balance": balance}
+        if status == "void":
+            after["write_off_amount"] = ZERO
+        books.invoices.put(after | {"last_modified_time": books.timestamp()})
     request.applied(status if changed else "unchanged", "invoices", invoice["invoice_id"])
     return Reply(200, {"code": 0, "message": f"Invoice status has been changed to {status.title()}."}, code=0)
 
@@ -250,5 +310,8 @@ ROUTES = (
     Route("DELETE", "invoices/{}", "invoices.delete", delete, "invoices.DELETE"),
     Route("POST", "invoices/{}/status/sent", "invoices.sent", mark_sent, "invoices.CREATE"),
     Route("POST", "invoices/{}/status/void", "invoices.void", mark_void, "invoices.CREATE"),
+    Route("POST", "invoices/{}/writeoff", "invoices.writeoff", write_off, "invoices.CREATE"),
+    Route("POST", "invoices/{}/email", "invoices.email", email, "invoices.CREATE"),
+    Route("POST", "invoices/{}/attachment", "invoices.attach", attach, "invoices.CREATE"),
     Route("POST", "invoices/{}/status/draft", "invoices.draft", mark_draft, "invoices.CREATE"),
 )
