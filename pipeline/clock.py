@@ -20,7 +20,7 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
 
-def _elapsed() -> float:
+def elapsed() -> float:
     """Seconds since the machine started, those that it slept through included where the system can tell."""
     source = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if source is None else time.clock_gettime(source)
@@ -33,20 +33,20 @@ class SystemClock:
     or by a person, is followed at 5 ms a second; a process that is started later has it at once. Thread-safe.
     """
 
-    def __init__(self, wall: Callable[[], float] = time.time, elapsed: Callable[[], float] = _elapsed) -> None:
-        self._wall, self._elapsed = wall, elapsed
+    def __init__(self, wall: Callable[[], float] = time.time, passed: Callable[[], float] = elapsed) -> None:
+        self._wall, self._passed = wall, passed
         self._lock = threading.Lock()
-        self._read = elapsed()
+        self._read = passed()
         self._offset = wall() - self._read
 
     def now(self) -> float:
         with self._lock:
-            elapsed = self._elapsed()
-            most = FOLLOWED * (elapsed - self._read)
-            away = self._wall() - elapsed - self._offset
-            self._read = elapsed
+            passed = self._passed()
+            most = FOLLOWED * (passed - self._read)
+            away = self._wall() - passed - self._offset
+            self._read = passed
             self._offset += max(-most, min(most, away))
-            return elapsed + self._offset
+            return passed + self._offset
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -17,10 +17,11 @@ from typing import TypeVar
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from pipeline.clock import elapsed
 from pipeline.errors import Undecodable
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.compacted import CompactedReader, read_to_end
-from pipeline.kafka.errors import KafkaUnavailable
+from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import ConnectionState, LedgerRow
 from pipeline.schemas.topics import Topics
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 COMMITTED_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
 STALL_SECONDS = 45.0
+AWAY_SECONDS = 12 * 3600.0
+"""Compaction drops tombstones a day after it met them (`delete.retention.ms`): who was away may have missed some."""
 
 Row = TypeVar("Row")
 
@@ -110,32 +113,49 @@ class MappingTail:
     """Keeps a `MappingTable` in step with `id.mappings`, whoever writes it. For one thread."""
 
     def __init__(
-        self, access: KafkaAccess, topics: Topics, table: MappingTable, *, stall_limit: float = STALL_SECONDS
+        self,
+        access: KafkaAccess,
+        topics: Topics,
+        table: MappingTable,
+        *,
+        stall_limit: float = STALL_SECONDS,
+        elapsed: Callable[[], float] = elapsed,
     ) -> None:
         self._reader = CompactedReader(access, stall_limit=stall_limit)
         self._topic = topics.mappings
         self._table = table
         self._positions: dict[int, int] = {}
+        self._elapsed = elapsed
+        self._looked = elapsed()
 
     def catch_up(self) -> None:
         """Up to the high watermark of now, from where it stood. Raises `RestoreStalled`.
 
         The first time the whole topic is read, at once or not at all: what a reading that failed had loaded is dropped,
-        so the next one begins at the start again.
+        so the next one begins at the start again. So does one that was away for too long.
         """
+        if self._away():
+            self._positions = {}
         with nullcontext() if self._positions else self._table.bulk():
             for batch in self._reader.restore(self._topic, start=self._positions):
                 self._take(batch)
         self._positions = self._reader.restored
+        self._looked = self._elapsed()
 
     def poll(self) -> list[str]:
-        """Take in what came since; gives the keys of the rows that landed."""
+        """Take in what came since; gives the keys of the rows that landed. Raises `RestoreStalled` after long sleep."""
+        if self._away():
+            raise RestoreStalled("this process was asleep for too long: the mappings are read from their start again")
+        self._looked = self._elapsed()
         batch = self._reader.poll()
         self._positions |= {message.partition() or 0: (message.offset() or 0) + 1 for message in batch}
         return [key.decode(errors="replace") for key in self._take(batch)]
 
     def close(self) -> None:
         self._reader.close()
+
+    def _away(self) -> bool:
+        return self._elapsed() - self._looked > AWAY_SECONDS
 
     def _take(self, batch: Sequence[Message]) -> list[bytes]:
         """Load the rows; gives their keys."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults import (
     answers,
     broker,
+    compaction,
     crash,
     files,
     keyless,
@@ -35,4 +36,5 @@ FAULTS: tuple[Fault, ...] = (
     *quota.FAULTS,
     *files.FAULTS,
     *mapping.FAULTS,
+    *compaction.FAULTS,
 )

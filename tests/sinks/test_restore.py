@@ -15,7 +15,7 @@ from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Mapping, ObjectRef, mapping_key
 from pipeline.schemas.topics import Topics
 from pipeline.sinks.mappings import MappingTable
-from pipeline.sinks.restore import MappingTail
+from pipeline.sinks.restore import AWAY_SECONDS, MappingTail
 
 SCOPE = "books+togai"
 
@@ -77,6 +77,27 @@ def test_a_reading_that_failed_half_way_begins_at_the_start_again(kafka: KafkaAc
             break
     tail.close()
     assert all(known(table, *before, beyond))
+
+
+def test_who_was_away_for_longer_than_tombstones_are_kept_reads_all_of_it_again(
+    kafka: KafkaAccess, topics: Topics
+) -> None:
+    write(kafka, topics, pair(1))
+    table, passed = MappingTable(), [0.0]
+    tail = MappingTail(kafka, topics, table, elapsed=lambda: passed[0])
+    tail.catch_up()
+    for key, value in rows(pair(2)):
+        table.load(key, value)
+    tail.catch_up()
+    assert known(table, pair(1), pair(2)) == [True, True]
+
+    passed[0] += AWAY_SECONDS + 1
+    with pytest.raises(RestoreStalled, match="asleep"):
+        tail.poll()
+    tail.catch_up()
+    tail.poll()
+    tail.close()
+    assert known(table, pair(1), pair(2)) == [True, False]
 
 
 def test_what_comes_later_is_taken_in_from_where_the_reading_stood(kafka: KafkaAccess, topics: Topics) -> None:
