@@ -3,7 +3,7 @@
 The profile: ``organization_id``, ``name``, ``currency_code`` (base), ``time_zone`` (IANA), ``price_precision``,
 ``currencies`` {code: {``id``, ``decimals``}}, ``unique`` {entity: whether our field is seen to prevent duplicates},
 ``fields`` {entity: whether it is there}, ``ways`` {entity: what prevents a second object, see `ways`}, ``warnings``.
-Six calls, reads only.
+Eight calls, reads only.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.apps.base import Request
+from pipeline.apps.zohobooks import faults
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
-from pipeline.apps.zohobooks.ways import BY_FIELD, WEAKER
+from pipeline.apps.zohobooks.ways import BY_FIELD, WEAKER, field_of
 from pipeline.apps.zohobooks.wire import request, text
 from pipeline.errors import Refused, Stopped
 
@@ -24,10 +25,21 @@ Send = Callable[[Request], Awaitable[Any]]
 PAGES = 50
 UNIQUE_NAMES = ("is_unique", "unique", "prevent_duplicates", "is_prevent_duplicate")
 """Names under which "Prevent Duplicate Values" may come; Zoho's pages do not show it."""
-PLACES = {"contact": "Customers and Vendors", "invoice": "Invoices"}
+PLACES = {
+    "contact": "Customers and Vendors",
+    "invoice": "Invoices",
+    "payment": "Payments Received",
+    "credit_note": "Credit Notes",
+}
+ENTITIES = {"payment": "customer_payment"}
+"""What Zoho's list of fields calls a module, where it is another word."""
+OPTIONAL = ("payment", "credit_note")
+"""Modules that not every connection writes to: without their field only what would write there is refused."""
 INSTEAD = {
     "contact": "a customer is looked up by its name before it is created, and known by its notes or the field",
     "invoice": "an invoice is looked up by its number before it is created, and always has a number of ours",
+    "payment": "a payment is looked up by its reference before it is recorded, and always has a reference of ours",
+    "credit_note": "a credit note is looked up by its reference before it is created, which is always one of ours",
 }
 
 
@@ -48,6 +60,8 @@ async def check(send: Send, settings: ZohoBooksSettings) -> Mapping[str, Any]:
     keys: dict[str, _Key] = {}
     for entity, name in (("contact", settings.account_field), ("invoice", settings.invoice_field)):
         keys[entity] = await _key(send, settings, entity, name)
+    for entity in OPTIONAL:
+        keys[entity] = await _optional_key(send, settings, entity, field_of(entity, settings))
     for module in ("contacts", "invoices"):
         await send(request(settings, "GET", module, query={"page": "1", "per_page": "1"}))
     return {
@@ -92,10 +106,23 @@ async def _currencies(send: Send, settings: ZohoBooksSettings) -> dict[str, dict
     }
 
 
+async def _optional_key(send: Send, settings: ZohoBooksSettings, entity: str, name: str) -> _Key:
+    """As `_key`; what would stop a connection is a warning, and until it is mended nothing is written there."""
+    try:
+        return await _key(send, settings, entity, name)
+    except Stopped as error:
+        if error.code == faults.UNAUTHORIZED:
+            raise
+        there = error.code == "field_not_unique"
+        title = entity.replace("_", " ")
+        return _Key(WEAKER[entity], there=there, unique=False, warning=f"no {title} is written to Zoho Books: {error}")
+
+
 async def _key(send: Send, settings: ZohoBooksSettings, entity: str, name: str) -> _Key:
     """Raises `Stopped` where the field is missing or allows duplicates, unless the connection takes the weaker way."""
-    rows = await _pages(send, settings, ("settings", "fields"), "fields", entity=entity)
-    found = next((row for row in rows if text(row, "api_name") == name and row.get("entity", entity) == entity), None)
+    module = ENTITIES.get(entity, entity)
+    rows = await _pages(send, settings, ("settings", "fields"), "fields", entity=module)
+    found = next((row for row in rows if text(row, "api_name") == name and row.get("entity", module) == module), None)
     where = f"Settings > Preferences > {PLACES[entity]} > Field Customization"
     if found is None:
         wrong, code = f"the custom field {name} does not exist", "field_missing"

@@ -11,6 +11,8 @@ from pipeline.sandbox.config import CustomField
 from pipeline.sandbox.faults import Fault, bad_gateway
 from tests.apps.zohobooks.support import ORGANIZATION, Zoho
 
+OTHERS = {"payment": "field", "credit_note": "field"}
+
 
 async def test_the_profile_says_what_planning_must_know_and_is_plain_json(zoho: Zoho) -> None:
     session = await zoho.session()
@@ -20,7 +22,7 @@ async def test_the_profile_says_what_planning_must_know_and_is_plain_json(zoho: 
     assert profile["currency_code"] == "USD"
     assert profile["time_zone"] == "Asia/Kolkata"
     assert profile["price_precision"] == 2
-    assert profile["unique"] == {"contact": True, "invoice": True}
+    assert profile["unique"] == dict.fromkeys(("contact", "invoice", "payment", "credit_note"), True)
     assert profile["warnings"] == []
     assert {code: currency["decimals"] for code, currency in profile["currencies"].items()} == {
         "USD": 2,
@@ -32,11 +34,11 @@ async def test_the_profile_says_what_planning_must_know_and_is_plain_json(zoho: 
     assert profile["currencies"]["JPY"]["id"] == zoho.books.currencies["JPY"]["currency_id"]
 
 
-async def test_checking_reads_only_and_costs_six_calls(zoho: Zoho) -> None:
+async def test_checking_reads_only_and_costs_eight_calls(zoho: Zoho) -> None:
     session = await zoho.session()
     await session.check()
     calls = [entry for entry in zoho.served.ledger.entries if entry.kind != "oauth.token"]
-    assert len(calls) == 6
+    assert len(calls) == 8
     assert not any(entry.writing for entry in calls)
 
 
@@ -73,8 +75,8 @@ async def test_a_connection_stopped_for_want_of_a_field_is_told_of_the_weaker_wa
 
 async def test_with_the_fields_there_the_preference_changes_nothing(zoho: Zoho) -> None:
     profile = await zoho.open(await zoho.connect(), unique_field="preferred").check()
-    assert profile["ways"] == {"contact": "field", "invoice": "field"}
-    assert profile["fields"] == {"contact": True, "invoice": True}
+    assert profile["ways"] == dict.fromkeys(("contact", "invoice", "payment", "credit_note"), "field")
+    assert profile["fields"] == dict.fromkeys(("contact", "invoice", "payment", "credit_note"), True)
     assert profile["warnings"] == []
 
 
@@ -84,9 +86,9 @@ async def test_by_choice_a_connection_without_the_fields_runs_the_weaker_way_wit
     session = zoho.open(await zoho.connect(), unique_field="preferred")
     zoho.remove_fields()
     profile = await session.check()
-    assert profile["ways"] == {"contact": "name", "invoice": "number"}
-    assert profile["fields"] == {"contact": False, "invoice": False}
-    assert profile["unique"] == {"contact": False, "invoice": False}
+    assert profile["ways"] == {"contact": "name", "invoice": "number", **OTHERS}
+    assert profile["fields"] == {"contact": False, "invoice": False, "payment": True, "credit_note": True}
+    assert profile["unique"] == {"contact": False, "invoice": False, "payment": True, "credit_note": True}
     for field, warning in zip(("cf_togai_account_id", "cf_togai_invoice_id"), profile["warnings"], strict=True):
         assert f"{field} does not exist" in warning
         assert 'switch "Prevent Duplicate Values" on' in warning
@@ -104,8 +106,8 @@ async def test_one_module_may_have_its_field_and_the_other_not(zoho: Zoho) -> No
     field = CustomField(entity="contact", api_name="cf_togai_account_id", unique=False)
     zoho.served.call(lambda: zoho.books.define(field))
     profile = await session.check()
-    assert profile["ways"] == {"contact": "name", "invoice": "field"}
-    assert profile["fields"] == {"contact": True, "invoice": True}
+    assert profile["ways"] == {"contact": "name", "invoice": "field", **OTHERS}
+    assert profile["fields"] == dict.fromkeys(("contact", "invoice", "payment", "credit_note"), True)
     assert len(profile["warnings"]) == 1
 
 
@@ -120,7 +122,7 @@ async def test_a_field_whose_uniqueness_is_not_told_is_a_warning(zoho: Zoho) -> 
     row = '{"code":0,"fields":[{"api_name":"cf_togai_account_id","entity":"contact"}]}'
     zoho.served.place(Fault(effect="answer", status=200, body=row, path="*/settings/fields"))
     profile = await session.check()
-    assert profile["unique"] == {"contact": False, "invoice": True}
+    assert profile["unique"] == {"contact": False, "invoice": True, "payment": True, "credit_note": True}
     assert "cf_togai_account_id" in profile["warnings"][0]
 
 
@@ -177,3 +179,28 @@ async def test_trouble_on_the_way_is_no_fault_of_the_connection(zoho: Zoho) -> N
     zoho.served.place(bad_gateway(path="*/settings/currencies"))
     with pytest.raises(Retry):
         await session.check()
+
+
+@pytest.mark.parametrize(
+    ("entity", "field"), [("payment", "cf_togai_payment_id"), ("credit_note", "cf_togai_credit_note_id")]
+)
+async def test_a_field_that_not_every_connection_needs_is_a_warning_and_stops_nothing(
+    zoho: Zoho, entity: str, field: str
+) -> None:
+    session = await zoho.session()
+    module = zoho.books.customerpayments if entity == "payment" else zoho.books.creditnotes
+    zoho.served.call(lambda: module.fields.remove(field))
+    profile = await session.check()
+    (warning,) = profile["warnings"]
+    assert f"no {entity.replace('_', ' ')} is written" in warning
+    assert field in warning
+    assert profile["ways"][entity] == "reference"
+    assert profile["fields"][entity] is False
+
+
+async def test_by_choice_they_are_looked_up_by_their_reference(zoho: Zoho) -> None:
+    secrets = await zoho.connect()
+    zoho.served.call(lambda: zoho.books.customerpayments.fields.remove("cf_togai_payment_id"))
+    profile = await zoho.open(secrets, unique_field="preferred").check()
+    (warning,) = profile["warnings"]
+    assert "looked up by its reference" in warning
