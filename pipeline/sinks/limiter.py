@@ -16,6 +16,7 @@ from pipeline.schemas.records import ConnectionState, Lane
 GRAIN = 0.05
 """Seconds that stamps are rounded up to, so that a window of any quota holds few of them."""
 
+TENTHS = 10
 DAY = 24 * 3600.0
 EDGE = 2.0
 """Seconds that a day begins later for us: clocks differ, and calls travel. What was sent within as many seconds of
@@ -59,9 +60,9 @@ class Limiter:
     def restore(self, state: ConnectionState, now: float) -> None:
         """Take over from a predecessor, whose open calls may have been sent at any time until `now`.
 
-        A second counts to its end: calls are never taken for older than they are.
+        A tenth of a second counts to its end: calls are never taken for older than they are.
         """
-        self._count([*((float(second + 1), count) for second, count in state.calls), (now, state.open_calls)])
+        self._count([*(((tenth + 1) / TENTHS, count) for tenth, count in state.calls), (now, state.open_calls)])
         self.day, self.day_calls, self.day_limit = state.day, state.day_calls, state.day_limit
         if state.blocked_until:
             self.block(state.blocked_until.timestamp())
@@ -80,11 +81,12 @@ class Limiter:
         self._zone = zone
 
     def snapshot(self) -> list[tuple[int, int]]:
-        """[POSIX second, settled calls] of the longest window, for `ConnectionState.calls`."""
-        seconds: dict[int, int] = {}
+        """The settled calls of the longest window, for `ConnectionState.calls`."""
+        found: dict[int, int] = {}
         for stamp, count in self._counted():
-            seconds[int(stamp)] = seconds.get(int(stamp), 0) + count
-        return list(seconds.items())
+            tenth = int(stamp * TENTHS)
+            found[tenth] = found.get(tenth, 0) + count
+        return list(found.items())
 
     def wait(self, now: float, calls: int, lane: Lane) -> float:
         """Seconds until `calls` may be reserved, by what is known now; 0.0 when they may be at once."""

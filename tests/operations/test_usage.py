@@ -33,7 +33,7 @@ def state(**given: Any) -> ConnectionState:
 
 
 def test_it_shows_what_is_used_and_left_of_each_span() -> None:
-    found = of(state(calls=[(int(NOON) - 10, 20)], day_calls=400))
+    found = of(state(calls=[((int(NOON) - 10) * 10, 20)], day_calls=400))
     assert (dict(found.used), dict(found.left)) == ({"60 s": 20, "day": 400}, {"60 s": 40, "day": 600})
 
 
