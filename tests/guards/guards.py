@@ -370,7 +370,6 @@ LIMITER = (
         "        return blocked or state.paused or (not check and not state.running)\n",
         "        return blocked or (not check and not state.running)\n",
         "sinks/test_pause.py::test_what_was_armed_before_a_pause_is_held_back_the_checks_too",
-        model=True,
     ),
     Guard(
         "budget-of-an-attempt",
@@ -507,7 +506,6 @@ DEDUPE = (
         "Wanted(want.triggers, want.scopes & written[id_])",
         "want",
         "sinks/test_polling.py::test_only_what_a_link_of_the_other_side_writes_can_come_back_as_an_echo",
-        model=True,
     ),
     Guard(
         "unchanged",

@@ -27,13 +27,13 @@ from tests.model.system import Flight, System
 from tests.model.world import LATE, World
 from tests.sinks.toy import T0
 
-QUOTAS = [Quota(windows=((8, 60.0),), day=60, in_flight=at_once) for at_once in (1, 3)]
+QUOTAS = [Quota(windows=((8, 60.0),), day=24, in_flight=at_once) for at_once in (1, 3)]
 INSTALLED = [apps(quota) for quota in QUOTAS]
 RULES = [rules(installed) for installed in INSTALLED]
 INVOICES = {"i1": ("a", "a"), "i2": ("b", "b"), "i3": ("a", "group")}
 """Account and party of each."""
 BLOCK = 30.0
-LONGEST = 6 * 86400.0
+LONGEST = 12 * 86400.0
 """Seconds of virtual time within which everything has to come to an end once nothing fails any more."""
 FAULTS: dict[str, Callable[[], Exception]] = {
     "unsent": lambda: InDoubt("the connection broke"),
@@ -173,6 +173,15 @@ class Machine(RuleBasedStateMachine):
         for flight, kind in zip(self.system.flights, kinds, strict=False):
             self._answer(flight, kind, 2.0)
 
+    @rule(id_=ids, value=values)
+    def an_account_is_answered_with_the_contact_of_another(self, id_: str, value: str) -> None:
+        for each, given in (({"a": "b", "b": "a"}[id_], "x"), (id_, value)):
+            self._send_account(each, 5, given)
+            self._all_turn()
+            for flight in self.system.flights:
+                self._answer(flight, "clash" if each == id_ else "ok")
+            self._all_turn()
+
     @rule(passed=seconds, lost=delays, works=often)
     def time_goes_on(self, passed: float, lost: float | None, works: bool) -> None:
         self.system.lost_after = lost
@@ -295,10 +304,12 @@ class Machine(RuleBasedStateMachine):
         for sink in self.system.sinks:
             sink.blocked.pop(id_, None)
 
-    @rule(pick=picks, action=st.sampled_from([RELEASE, SKIP]), party=st.sampled_from(["a", "b", "group"]))
-    def a_person_settles_a_party(self, pick: int, action: str, party: str) -> None:
+    @rule(pick=picks, action=st.sampled_from([RELEASE, SKIP]), party=st.sampled_from(["a", "b", "group"]), anew=often)
+    def a_person_settles_a_party(self, pick: int, action: str, party: str, anew: bool) -> None:
         """One that is set aside, where there is one. A round that is under way is not asked for twice."""
         reference = self.judge.reference
+        if anew:
+            self.system.crash(self.system.sinks[pick % 2])
         app, party = ([*sorted(reference.aside)] or [("books", party)])[pick % max(1, len(reference.aside))]
         if not reference.tried_again(app, party):
             self._say(action, app, party)
