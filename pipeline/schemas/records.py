@@ -272,9 +272,9 @@ class Behind(Record, frozen=True, kw_only=True):
 class ConnectionState(Record, frozen=True, kw_only=True):
     """What a connection's owner must not forget: calls made, token, backlog, and whether it is stopped.
 
-    `calls` are [POSIX tenth of a second, calls] of the limiter's window, `open_calls` those under way, which may be made
-    until a successor takes over; `day` is the organisation's day and `day_calls` its calls, `day_limit` how many the app said
-    that it takes, 0 where it did not say.
+    `calls` are [POSIX tenth of a second, calls] of the limiter's window, `open_calls` those under way, which may be
+    made until a successor takes over; `day` is the organisation's day and `day_calls` its calls, `day_limit` how many
+    the app said that it takes, 0 where it did not say.
     `token` is encrypted; `refreshes` are the POSIX times of recent token requests. `in_flight` is the number of calls
     at once that the app was found to take, 0 where it takes what it says. `failures` are those in a row that opened the
     breaker or will; while it is open no call is made before `breaker_until`. `cursors` say where each poll goes on.
