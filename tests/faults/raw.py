@@ -31,6 +31,8 @@ class Raw:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    timestamp: int = 0
+    """Milliseconds; 0 for now."""
 
 
 class RawProducer:
@@ -51,7 +53,14 @@ class RawProducer:
         for number, record in enumerate(records):
             headers: list[tuple[str, str | bytes | None]] = list(record.headers)
             report = partial(delivered, number)
-            self._producer.produce(record.topic, record.value, record.key, headers=headers, on_delivery=report)
+            self._producer.produce(
+                record.topic,
+                record.value,
+                record.key,
+                headers=headers,
+                timestamp=record.timestamp,
+                on_delivery=report,
+            )
         assert self._producer.flush(SECONDS) == 0
         return [places[number] for number in range(len(records))]
 

@@ -12,6 +12,7 @@ from tests.faults import (
     large,
     lost_answer,
     mapping,
+    order,
     poison,
     quota,
     rebalance,
@@ -37,4 +38,5 @@ FAULTS: tuple[Fault, ...] = (
     *files.FAULTS,
     *mapping.FAULTS,
     *compaction.FAULTS,
+    *order.FAULTS,
 )
