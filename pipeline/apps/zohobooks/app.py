@@ -15,6 +15,7 @@ from pipeline.apps.zohobooks.actions.common import APP
 from pipeline.apps.zohobooks.client import ZohoBooksSession
 from pipeline.apps.zohobooks.connection import CALLS_PER_DAY, SECRETS, WINDOW_SECONDS, ZohoBooksSettings
 from pipeline.apps.zohobooks.faults import day_quota
+from pipeline.apps.zohobooks.polls import POLLS
 from pipeline.apps.zohobooks.triggers import TRIGGERS, party_of, version_of
 from pipeline.schemas.envelope import Event
 
@@ -27,7 +28,7 @@ class ZohoBooksApp:
     settings = ZohoBooksSettings
     secrets = SECRETS
     triggers = TRIGGERS
-    polls: Mapping[str, Poll] = {}
+    polls: Mapping[str, Poll] = POLLS
 
     def __init__(self) -> None:
         self.actions = actions()

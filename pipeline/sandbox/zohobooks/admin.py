@@ -94,7 +94,7 @@ def person(twin: ZohoBooksTwin, request: Request) -> Reply:
     path = str(given["path"]).strip("/")
     query = {"organization_id": request.params[0], **given.get("query", {})}
     body = encode(given["body"]) if given.get("body") is not None else b""
-    return twin.by_hand(request, str(given["method"]), path, query, body)
+    return twin.by_hand(str(given["method"]), path, query, body)
 
 
 def overdue(twin: ZohoBooksTwin, request: Request) -> Reply:
