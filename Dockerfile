@@ -3,7 +3,7 @@ FROM python:3.12-slim
 WORKDIR /app
 COPY pyproject.toml README.md ./
 COPY pipeline ./pipeline
-RUN pip install --no-cache-dir .
+RUN pip install --no-cache-dir '.[postgresql]'
 COPY configs ./configs
 RUN useradd --create-home --uid 10001 pipeline && mkdir /state && chown pipeline /state
 USER pipeline
