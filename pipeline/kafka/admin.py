@@ -93,6 +93,11 @@ def check_topics(access: KafkaAccess, specs: Sequence[TopicSpec]) -> list[TopicF
     return faults
 
 
+def largest_record(access: KafkaAccess, topic: str) -> int:
+    """Bytes of a record batch that the topic takes (`max.message.bytes`). Raises like `create_topics`."""
+    return int(_topic_configs(access.admin(), [topic])[topic]["max.message.bytes"])
+
+
 def set_group_timeouts(access: KafkaAccess, group: str, session_ms: int, heartbeat_ms: int) -> None:
     """How long a silent member of a KIP-848 group keeps its partitions, and how often members report.
 

@@ -24,12 +24,15 @@ from pipeline.kafka.errors import KafkaUnavailable
 from pipeline.kafka.transactions import transact
 from pipeline.operations.deadletters import Wanted, fingerprint
 from pipeline.operations.reader import ends_of
+from pipeline.operations.wayback import WayBack
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import DeadLetter, redrive_rounds, with_redrive
 from pipeline.schemas.topics import Topics
 
 MAX_ROUNDS = 3
 BATCH = 100
+LARGEST = 64 * 1024 * 1024
+"""Bytes that our client sends; what a topic takes is its own setting."""
 _CALL_SECONDS = 30.0
 
 
@@ -37,8 +40,8 @@ _CALL_SECONDS = 30.0
 class Redriven:
     """What a redrive sends, or would: letters by fingerprint, and by reason those that it leaves.
 
-    Left out are ``other`` (not selected), ``rounds`` (gone round too often), ``bytes`` (nothing to send) and
-    ``unreadable``. `name` identifies the selection.
+    Left out are ``other`` (not selected), ``rounds`` (gone round too often), ``bytes`` (nothing to send), ``too large``
+    (for their topic: raise its `max.message.bytes`) and ``unreadable``. `name` identifies the selection.
     """
 
     name: str
@@ -64,19 +67,19 @@ class Redrive:
         """A dry run: what `run` would send now. Writes nothing."""
         sent: Counter[str] = Counter()
         left: Counter[str] = Counter()
-        with _Progress(self.access, self.topics, _name(wanted)) as progress:
+        with self._way() as way, _Progress(self.access, self.topics, _name(wanted)) as progress:
             for batch in progress.batches():
-                self._sorted(batch, wanted, sent, left)
+                self._sorted(batch, wanted, way, sent, left)
         return Redriven(_name(wanted), dict(sent), dict(left))
 
     def run(self, wanted: Wanted, *, on_sent: Callable[[int], None] = lambda _: None) -> Redriven:
         """Send them. Raises `KafkaUnavailable`, `TransactionAborted`: run it again, it goes on where it stopped."""
         sent: Counter[str] = Counter()
         left: Counter[str] = Counter()
-        with _Progress(self.access, self.topics, _name(wanted)) as progress:
-            producer = self.access.transactional_producer(progress.group)
+        with self._way() as way, _Progress(self.access, self.topics, _name(wanted)) as progress:
+            producer = self.access.transactional_producer(progress.group, overrides={"message.max.bytes": LARGEST})
             for batch in progress.batches():
-                letters = self._sorted(batch, wanted, sent, left)
+                letters = self._sorted(batch, wanted, way, sent, left)
 
                 def produce(to: Producer, letters: list[DeadLetter] = letters) -> None:
                     for letter in letters:
@@ -89,7 +92,12 @@ class Redrive:
                 time.sleep(max(0.0, len(letters) / self.rate - (time.monotonic() - began)))
         return Redriven(_name(wanted), dict(sent), dict(left))
 
-    def _sorted(self, batch: list[Message], wanted: Wanted, sent: Counter[str], left: Counter[str]) -> list[DeadLetter]:
+    def _way(self) -> WayBack:
+        return WayBack(self.access, self.topics)
+
+    def _sorted(
+        self, batch: list[Message], wanted: Wanted, way: WayBack, sent: Counter[str], left: Counter[str]
+    ) -> list[DeadLetter]:
         chosen = []
         for message in batch:
             try:
@@ -101,10 +109,12 @@ class Redrive:
                 left["other"] += 1
             elif redrive_rounds(letter.headers) >= self.rounds:
                 left["rounds"] += 1
-            elif letter.value is None or not letter.topic:
+            elif not letter.topic or (whole := way.whole(letter)).value is None:
                 left["bytes"] += 1
+            elif not way.fits(whole):
+                left["too large"] += 1
             else:
-                chosen.append(letter)
+                chosen.append(whole)
                 sent[fingerprint(letter)] += 1
         return chosen
 

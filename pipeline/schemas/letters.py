@@ -13,6 +13,7 @@ from pipeline.schemas.topics import LARGE_RECORD
 
 _ROOM = 64 * 1024
 """Bytes of a record batch that are neither key nor value, and more."""
+_LEFT_OUT = "too large for a dead letter: its"
 _SAID = 4_000
 """Characters of a cause: some say all that they did not like."""
 
@@ -32,6 +33,11 @@ def encode_letter(letter: DeadLetter, codec: Codec, largest: int = LARGE_RECORD 
     return letter.key, value
 
 
+def is_whole(letter: DeadLetter) -> bool:
+    """Whether it holds the whole record."""
+    return _LEFT_OUT not in letter.cause.message
+
+
 def _largest(letter: DeadLetter) -> str:
     """The name of the part that takes most, "" where none is left."""
     sizes = {
@@ -48,7 +54,7 @@ def _without(letter: DeadLetter, part: str) -> DeadLetter:
     raw = held if isinstance(held, bytes) else msgspec.json.encode(held)
     place = f"{letter.topic}[{letter.partition}]@{letter.offset}"
     left_out = (
-        f"{letter.cause.message}; too large for a dead letter: its {part} of {len(raw)} bytes "
+        f"{letter.cause.message}; {_LEFT_OUT} {part} of {len(raw)} bytes "
         f"(SHA-256 {hashlib.sha256(raw).hexdigest()}), which stays at {place}"
     )
     return msgspec.structs.replace(_said(letter, left_out), **{part: [] if part == "headers" else None})

@@ -10,6 +10,8 @@ import httpx
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.run import Role
+from pipeline.operations.deadletters import Wanted
+from pipeline.operations.redrive import Redrive
 from pipeline.sandbox.wire import Json, encode
 from pipeline.schemas.records import Command
 from tests.e2e.control import BOOKS
@@ -40,8 +42,10 @@ def run(lab: Lab, rng: random.Random, size: Size) -> Row:
         for _ in range(ROUNDS[size]):
             large.one()
         large.finish()
+        large.send_again()
         machine.stop()
-        tally = judge(machine, large.expected) + large.letters.judge() + large.tally
+        letters = large.letters.judge() + large.letters.judge_redriven()
+        tally = judge(machine, large.expected) + letters + large.tally
         return Row(large.counts.total(), tally, large.recovery.longest, dict(large.counts))
 
 
@@ -84,6 +88,14 @@ class Large:
             return self.progress.done and not self.letters.missing
 
         self.progress.until(done, 60)
+
+    def send_again(self) -> None:
+        """All dead letters, what they left out included; they are as bad as before."""
+        here = self._machine.here
+        redrive = Redrive(here.access, here.topics, here.codec, rate=1000.0)
+        done = redrive.run(Wanted(kind="undecodable"))
+        self.counts["sent again"] += done.total
+        self.progress.until(lambda: len(self.letters.redriven) >= len(self.letters.sent), 60)
 
     # --- what cannot be read ------------------------------------------------------------------------------------
 

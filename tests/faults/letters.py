@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.schemas.records import DeadLetter
+from pipeline.schemas.letters import is_whole
+from pipeline.schemas.records import REDRIVE, DeadLetter, redrive_rounds
 from tests.e2e.machine import Machine
 from tests.faults.fault import Tally
 from tests.faults.poisons import Poison
-from tests.faults.raw import Place, Raw
+from tests.faults.raw import Headers, Place, Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,26 @@ class Letters:
     def _found(self) -> Mapping[Place, list[DeadLetter]]:
         found: dict[Place, list[DeadLetter]] = {}
         for letter in self.machine.record.dead_letters:
-            found.setdefault((letter.topic, letter.partition, letter.offset), []).append(letter)
+            if not redrive_rounds(letter.headers):
+                found.setdefault((letter.topic, letter.partition, letter.offset), []).append(letter)
         return found
+
+    # --- sent again ---------------------------------------------------------------------------------------------
+
+    @property
+    def redriven(self) -> list[DeadLetter]:
+        """Of records that were sent again, and are as bad as before."""
+        return [letter for letter in self.machine.record.dead_letters if redrive_rounds(letter.headers)]
+
+    def judge_redriven(self) -> Tally:
+        """Each came again once: the same key, bytes and headers, and one header more."""
+        more = (REDRIVE, b"1")
+        wanted = Counter(_digest(s.raw.key, s.raw.value, (*s.raw.headers, more)) for s in self.sent.values())
+        came = Counter(_digest_of(letter) for letter in self.redriven)
+        missing, strange = wanted - came, came - wanted
+        findings = [f"lost: {count} sent again did not come as they were" for count in [missing.total()] if count]
+        findings += [f"duplicates: {count} came again that were not sent" for count in [strange.total()] if count]
+        return Tally(lost=missing.total(), duplicates=strange.total(), findings=tuple(findings))
 
     def _wrong(self, sent: Sent, letters: list[DeadLetter]) -> list[str]:
         wrong = []
@@ -82,6 +103,19 @@ class Letters:
             if (cause.kind, cause.code) != (poison.kind, poison.code) or not cause.message:
                 wrong.append(f"{poison.name}: its cause is {cause}, not {poison.kind} {poison.code}")
         return wrong
+
+
+def _digest(key: bytes | None, value: bytes | None, headers: Headers) -> tuple[bytes | None, str, Headers]:
+    return key, hashlib.sha256(value or b"").hexdigest(), headers
+
+
+def _digest_of(letter: DeadLetter) -> tuple[bytes | None, str, Headers]:
+    """What it left out is known by the digest that it tells."""
+    headers = tuple(letter.headers)
+    if is_whole(letter):
+        return _digest(letter.key, letter.value, headers)
+    told = re.search(r"its value of \d+ bytes \(SHA-256 ([0-9a-f]{64})\)", letter.cause.message)
+    return letter.key, told.group(1) if told else "", headers
 
 
 def _tells(letter: DeadLetter, raw: Raw) -> bool:
