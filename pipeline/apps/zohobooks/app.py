@@ -10,6 +10,7 @@ import msgspec
 from pipeline.apps.base import DayQuota, Hook, Poll, Quota, Session, TokenStore, Transport
 from pipeline.apps.zohobooks import auth as oauth
 from pipeline.apps.zohobooks import hooks as webhooks
+from pipeline.apps.zohobooks import neutral
 from pipeline.apps.zohobooks.actions import actions
 from pipeline.apps.zohobooks.actions.common import APP
 from pipeline.apps.zohobooks.client import ZohoBooksSession
@@ -58,8 +59,8 @@ class ZohoBooksApp:
         return version_of(trigger, data)
 
     def document(self, trigger: str, event: Event) -> msgspec.Struct | None:
-        """None yet: no flow reads Zoho's objects as documents."""
-        return None
+        """A party, invoice, payment or credit note (`neutral`). Of a payment that was deleted there is none."""
+        return neutral.document(trigger, event.data)
 
     def hooks(self, kind: str, body: bytes) -> Sequence[Hook]:
         return webhooks.hooks(kind, body)

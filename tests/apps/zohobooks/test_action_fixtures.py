@@ -1,4 +1,4 @@
-"""Every action, a fixture each: the request it makes, what the ledger of the twin then says, that repeating adds none."""
+"""Every action, a fixture each: the request it makes, what the twin's ledger says then, that repeating adds none."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def prepared(zoho: Zoho, name: str) -> tuple[World, dict[str, Any], int]:
     """The world of a fixture, the fixture with Zoho's ids in it, and how far the ledger is."""
     given = fixture(name)
     world = await a_world(zoho, *given["world"])
-    world.ids["USD"] = zoho.books.currencies["USD"]["currency_id"]
+    world.ids["USD"] = str(zoho.books.currencies["USD"]["currency_id"])
     return world, world.filled(given), len(zoho.served.ledger.entries)
 
 
@@ -125,7 +125,7 @@ async def test_an_action_that_was_done_is_planned_without_a_writing_effect(zoho:
 async def test_a_pair_carries_the_version_that_the_write_gave_the_object(zoho: Zoho, name: str) -> None:
     given = fixture(name)
     world = await a_world(zoho, *given["world"], recognize_sent=True)
-    world.ids["USD"] = zoho.books.currencies["USD"]["currency_id"]
+    world.ids["USD"] = str(zoho.books.currencies["USD"]["currency_id"])
     given = world.filled(given)
     done = await carry_out(name, world, given["input"])
     if done.pair is None:
