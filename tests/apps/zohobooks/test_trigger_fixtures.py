@@ -81,13 +81,14 @@ async def test_a_change_is_told_by_a_signed_webhook_that_is_verified_with_any_of
     given: dict[str, Any] = {"query": hook.query, "settings": SETTINGS, "headers": hook.headers, "body": hook.body}
     assert hook.path == f"/{name}"
     app.verify(**given, secrets=SECRETS)
-    for wrong in (
+    changes: tuple[dict[str, Any], ...] = (
         {"body": hook.body + b" "},
         {"query": []},
         {"headers": {**hook.headers, "x-zoho-webhook-signature": "0" * 64}},
         {"headers": {"content-type": "application/json"}},
         {"settings": {"organization_id": "7"}},
-    ):
+    )
+    for wrong in changes:
         with pytest.raises(Unverified):
             app.verify(**{**given, **wrong}, secrets=SECRETS)
     for secrets in ({}, {"webhook_secret": "another1234567"}):

@@ -68,7 +68,8 @@ class _ChangePoll:
                 cursor.pending.append(Pending(id_, new))
         cursor.top = max([cursor.top, *times])
         old = [time < floor for time in times]
-        ordered = times == sorted(times, reverse=True)
+        # Rows of one time say nothing about their order.
+        ordered = times == sorted(times, reverse=True) and len(set(times)) > 1
         cursor.whole = (cursor.whole and page > 1) or (more and any(old) and not ordered)
         cursor.page = page + 1 if more and not (ordered and any(old)) else 0
 
