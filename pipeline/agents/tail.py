@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from pipeline.agents.dedupe import had_effect, identity
 from pipeline.errors import Undecodable
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.compacted import CompactedReader
+from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Decision
 
@@ -25,6 +26,7 @@ class DecisionTail:
     """
 
     def __init__(self, access: KafkaAccess, codec: Codec, topic: str, limit: int) -> None:
+        self._access = access
         self._reader = CompactedReader(access)
         self._watermarks = access.reader()
         self._codec = codec
@@ -33,9 +35,21 @@ class DecisionTail:
         self._lock = threading.Lock()
 
     def identities(self, partition: int) -> Sequence[str]:
-        """Of the events that had their effect, oldest first. Raises `KafkaUnavailable`, `RestoreStalled`."""
+        """Of the events that had their effect, oldest first. Raises `KafkaUnavailable`, `RestoreStalled`.
+
+        The next call after one that raised goes by new clients: librdkafka's may have lost the only broker it knew for
+        good, when that was missing from the metadata for a moment.
+        """
         with self._lock:
-            return self._read(partition)
+            try:
+                return self._read(partition)
+            except KafkaException as error:
+                self._renew()
+                cause: KafkaError = error.args[0]
+                raise KafkaUnavailable(f"cannot read {self._topic}[{partition}]: {cause.str()}") from error
+            except (KafkaUnavailable, RestoreStalled):
+                self._renew()
+                raise
 
     def _read(self, partition: int) -> Sequence[str]:
         low, high = self._watermarks.get_watermark_offsets(
@@ -52,6 +66,10 @@ class DecisionTail:
                 if had_effect(decision):
                     found.append(identity(decision.connection, decision.event_id, decision.replay))
         return found
+
+    def _renew(self) -> None:
+        self.close()
+        self._reader, self._watermarks = CompactedReader(self._access), self._access.reader()
 
     def close(self) -> None:
         self._reader.close()
