@@ -56,6 +56,8 @@ class _ChangePoll:
         if self.filtered:
             query["last_modified_time"] = sweep.as_filter(floor)
         page = max(1, cursor.page)
+        if page == 1:
+            cursor.begun = sweep.at(look.now)
         rows, more = await sweep.page_of(session, settings, self.module, page, query)
         times = [sweep.time_of(row) for row in rows]
         for row, time in zip(rows, times, strict=True):
@@ -91,8 +93,12 @@ class _ChangePoll:
             yield state
 
     def _finish(self, cursor: Cursor, overlap: float) -> None:
-        """The sweep is over: the next one begins at the newest change of this one."""
-        cursor.since = max(cursor.since, cursor.top)
+        """The sweep is over: the next one begins at the newest change of this one.
+
+        Where nothing changes the time itself moves it on, else each sweep would list the last busy hour again; an
+        overlap more is left for clocks that differ.
+        """
+        cursor.since = max(cursor.since, cursor.top, sweep.before(cursor.begun, overlap) if cursor.begun else "")
         cursor.top = ""
         floor = sweep.before(cursor.since, overlap)
         recent = {id_: version for id_, version in cursor.seen.items() if version.partition(";")[0] >= floor}

@@ -34,13 +34,15 @@ class Pending(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Cursor(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Of one module. `since`: the last change seen; `page`: the next page of the sweep under way, 0 between sweeps.
+    """Of one module. `since`: the last change seen; `page`: the next page of the sweep under way, 0 between sweeps;
+    `begun`: when that began.
 
     `top` is the newest change of that sweep. `seen` are the versions of rows that changed within the overlap, so that
     going back reads nothing twice; `pending` is what a page gave and is not read. `whole`: the list heeds no bounds.
     """
 
     since: str = ""
+    begun: str = ""
     page: int = 0
     top: str = ""
     seen: dict[str, str] = {}
