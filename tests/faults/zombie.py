@@ -123,8 +123,8 @@ def _start(machine: Machine, role: Role, name: str) -> RoleProcess:
 def _wake(machine: Machine, zombie: RoleProcess, successor: RoleProcess, role: Role) -> _Window | None:
     """Let the zombie go on while nobody else of its role runs.
 
-    None where it may have been an owner again, and so no zombie: on a slow machine the successor's session has not begun
-    in time, or ends, too.
+    None where it may have been an owner again, and so no zombie: on a slow machine the successor's session may not have
+    begun in time, or may end, too.
     """
     successor.send(signal.SIGSTOP)
     try:
