@@ -184,7 +184,7 @@ ITEM: Mapping[str, Kind] = {
 def check(body: Json, shape: Mapping[str, Kind], *needed: str) -> None:
     """Refuse what the shape does not know, what is too long or of another kind, and a body that lacks `needed`."""
     for name in needed:
-        if body.get(name) in (None, ""):
+        if body.get(name) in (None, "", []):
             raise bad(MISSING, f"Please enter a valid value for {name}")
     _object(body, shape, "")
 

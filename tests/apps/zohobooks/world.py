@@ -57,7 +57,7 @@ class World:
         source = ObjectRef(app="togai", type=type_, id=id_)
         there = MODULES[noun].ref(self.ids[name])
         hash_ = f"before.{mark}" if mark else "before"
-        self.view.pairs[source] = Mapped(there, hash_, "2025-12-01T00:00:00Z")
+        self.view.pairs[source] = Mapped(there, hash_, "2024-01-01T00:00:00Z")
         self.view.pairs[there] = Mapped(source, hash_, "")
 
     def _contact(self) -> None:

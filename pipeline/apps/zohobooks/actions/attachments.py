@@ -87,8 +87,8 @@ class AttachPdf:
                 return Refuse(wrong, code="file")
         elif not _allowed(input.url, settings):
             return Refuse(
-                f"files are not fetched from {urlsplit(input.url).hostname or 'there'}: an https address of a host "
-                "among the connection's attachment_hosts is needed",
+                "the file is not fetched from there: an https address of a host among the connection's "
+                "attachment_hosts is needed",
                 code="host",
             )
         call = _upload(settings, target.id, input.file_name, file)
