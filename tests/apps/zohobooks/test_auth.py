@@ -326,3 +326,15 @@ async def test_a_repetition_that_the_quota_has_no_room_for_is_left_to_the_next_a
     api.left = 1
     assert (await session.send(READ))["code"] == 0
     assert token_calls(zoho) == before + 1
+
+
+async def test_webhook_secrets_are_kept_with_the_credentials_and_refused_where_zoho_would_not_take_them(
+    zoho: Zoho,
+) -> None:
+    typed = {**CLIENT, "self_client_code": zoho.code(), "webhook_secret": "oldSecret123456, newSecret123456"}
+    kept = await app.connect(zoho.settings, typed, zoho.http)
+    assert kept["webhook_secret"] == "oldSecret123456, newSecret123456"
+    for wrong in ("short", "with a blank in it", "x" * 51, "oldSecret123456,short"):
+        with pytest.raises(Stopped, match="12 to 50 letters and digits") as caught:
+            await app.connect(zoho.settings, {**typed, "webhook_secret": wrong}, zoho.http)
+        assert wrong not in str(caught.value)
