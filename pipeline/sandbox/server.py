@@ -134,7 +134,7 @@ class TwinServer:
 
     def _carry_out(self, faults: Mapping[str, Fault], request: Request) -> Reply:
         if late := faults.get("late"):
-            task = asyncio.get_running_loop().create_task(self._apply_later(request, late.seconds))
+            task = asyncio.get_running_loop().create_task(self._apply_later(request, request.now + late.seconds))
             self._late.add(task)
             task.add_done_callback(self._late.discard)
             return _scripted(late)
@@ -144,8 +144,9 @@ class TwinServer:
             return _scripted(scripted)
         return self.twin.answer(request)
 
-    async def _apply_later(self, request: Request, seconds: float) -> None:
-        await self.twin.clock.sleep(seconds)
+    async def _apply_later(self, request: Request, due: float) -> None:
+        """Not `seconds` from when it runs first: a test may have moved the clock by then."""
+        await self.twin.clock.sleep(due - self.twin.clock.now())
         request.now = self.twin.clock.now()
         self.twin.answer(request)
         request.entry.notes.append("applied late")
