@@ -38,7 +38,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     Hit: `method` and `path` are shell patterns (``/books/v3/contacts*``), `organization` narrows further. Of the
     matching requests it takes the `nth` (1 is the next one) or, without `nth`, each with `probability` drawn from
     `seed`; at most `times` in all (None: no end), and at most `each` of one and the same call, so that repeating it
-    comes to an end. A rule that is `alone` leaves requests that a rule placed before it has taken.
+    comes to an end; rules of one `group` count that together. A rule that is `alone` leaves requests that a rule placed
+    before it has taken.
 
     Effects, and what they read:
 
@@ -66,6 +67,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seed: int = 1
     times: int | None = 1
     each: int | None = None
+    group: str = ""
     alone: bool = False
     seconds: float = 0.0
     status: int = 504
@@ -108,6 +110,7 @@ class Faults:
 
     served: Counter[str] = field(default_factory=Counter)
     _placed: dict[int, _Placed] = field(default_factory=dict)
+    _groups: dict[str, Counter[Call]] = field(default_factory=dict)
     _next: int = 1
 
     def place(self, fault: Fault) -> int:
@@ -115,7 +118,8 @@ class Faults:
         number = self._next
         self._next += 1
         generator = random.Random(fault.seed)  # noqa: S311 - repeatable chance, not a secret
-        self._placed[number] = _Placed(fault, generator)
+        of_call = self._groups.setdefault(fault.group, Counter()) if fault.group else Counter()
+        self._placed[number] = _Placed(fault, generator, of_call=of_call)
         return number
 
     def remove(self, number: int) -> None:
@@ -123,6 +127,7 @@ class Faults:
 
     def clear(self) -> None:
         self._placed.clear()
+        self._groups.clear()
 
     def hits(self) -> Mapping[int, int]:
         """How often each placed fault has hit."""

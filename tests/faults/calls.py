@@ -32,13 +32,14 @@ class Mix:
 
     rules: Sequence[Rule]
     share: float
-    each: int = 1
+    each: int = 3
 
     def place(self, served: Served[Any], rng: random.Random) -> None:
         """Before rules that are there already. A request that is taken by one is left by all others.
 
         `times` of a rule is kept where it is not 1.
         """
+        group = f"{rng.getrandbits(32):08x}"
         for number, rule in enumerate(self.rules):
             chance = self.share / len(self.rules)
             served.place(
@@ -49,6 +50,7 @@ class Mix:
                     seed=rng.getrandbits(32),
                     times=None if rule.times == 1 else rule.times,
                     each=self.each,
+                    group=group,
                 )
             )
 

@@ -156,6 +156,15 @@ def test_one_and_the_same_call_is_hit_so_many_times_at_most() -> None:
     assert [len(placed.of("PUT", "/x", "org", lambda key=key: key)) for key in "aaab"] == [1, 1, 0, 1]  # type: ignore[misc]
 
 
+def test_rules_of_a_group_hit_one_call_so_many_times_together() -> None:
+    placed = Faults()
+    for effect in ("reset", "cut"):
+        placed.place(Fault(effect=effect, alone=True, each=2, times=None, group="mix"))
+    assert hits(placed, 5) == [1, 2]
+    placed.place(Fault(effect="drip", each=1, times=None))
+    assert hits(placed, 5) == [1]
+
+
 def test_a_rule_that_is_alone_leaves_what_another_has_taken() -> None:
     placed = Faults()
     placed.place(Fault(effect="reset", nth=1))
