@@ -30,7 +30,7 @@ EARLY_SECONDS = 300.0
 MOST_REQUESTS = 8
 REQUEST_WINDOW_SECONDS = 600.0
 LONGEST_PAUSE = 64.0
-"""Seconds between two token requests that failed: 1 at first, then twice as long each time."""
+"""Seconds between two token requests that failed: 1 at first, then twice as long each time; this where Zoho refused."""
 
 NEEDED = (
     *(f"ZohoBooks.{module}.{verb}" for module in ("contacts", "invoices") for verb in ("CREATE", "READ", "UPDATE")),
@@ -144,6 +144,8 @@ class TokenHolder:
             self._failure = Wait(str(error), code=error.code, until=utc(self._not_before))
             raise self._failure from None
         except EffectError as error:
+            if not isinstance(error, Wait):
+                self._not_before = self._now() + LONGEST_PAUSE
             self._failure = error
             raise
         self._failures = 0

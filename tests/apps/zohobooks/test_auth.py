@@ -193,6 +193,18 @@ async def test_a_dead_refresh_token_stops_the_connection_with_the_remedy(zoho: Z
         await session.send(READ)
 
 
+async def test_a_dead_refresh_token_is_asked_for_once_however_many_calls_fail_one_after_the_other(zoho: Zoho) -> None:
+    session = await zoho.session()
+    await session.send(READ)
+    before = token_calls(zoho)
+    zoho.served.call(zoho.served.twin.state.oauth.revoke_refresh)
+    for _ in range(5):
+        with pytest.raises(Stopped, match="invalid_code"):
+            await session.send(READ)
+        zoho.served.clock.advance(10)
+    assert token_calls(zoho) == before + 1
+
+
 async def test_no_more_than_eight_token_requests_in_ten_minutes_whoever_owns_the_connection(zoho: Zoho) -> None:
     secrets, tokens = await zoho.connect(), Tokens()
     for _ in range(MOST_REQUESTS):
