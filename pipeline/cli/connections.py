@@ -115,7 +115,7 @@ def pause(id: Id, json: Json = False) -> None:
 
 
 def resume(id: Id, json: Json = False) -> None:
-    """Go on with a paused connection, from where it stood."""
+    """Go on with a paused connection, from where it stood. One that is stopped is tried again at once."""
     _set_paused(id, False, json)
 
 
@@ -125,16 +125,22 @@ def _set_paused(id: str, paused: bool, json: bool) -> None:
 
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
+    from pipeline.operations.opened import Opened
 
     output = Output(json=json)
     with installation(say=output.note) as here:
         connection = here.control().connection(id)
+        state = Opened(here.access, here.topics, here.codec).states().get(id)
+        stopped = _condition(connection, state)["stopped"]
         changed = connection.paused != paused
-        if changed:
+        if changed or (stopped and not paused):
+            # Its owner takes any new row for a sign that somebody has mended it.
             here.store().write([msgspec.structs.replace(connection, paused=paused)])
     now = "is paused: its commands wait" if paused else "is not paused: its commands go on"
     text = f"{id} {now}" if changed else f"{id} {now}, as before"
-    output.row({"id": id, "paused": paused, "changed": changed}, text)
+    if stopped:
+        text += f"; it is stopped: {stopped}" if paused else f"; it was stopped, and is tried again: {stopped}"
+    output.row({"id": id, "paused": paused, "changed": changed, "stopped": stopped}, text)
 
 
 def hooks(id: Id, json: Json = False) -> None:

@@ -34,7 +34,7 @@ def test_a_pause_is_written_once_and_a_resume_takes_it_back(cli: Cli, here: Inst
     before = here.control().revision
 
     assert cli("connections", "pause", "books-main", "--json").rows == [
-        {"id": "books-main", "paused": True, "changed": True}
+        {"id": "books-main", "paused": True, "changed": True, "stopped": ""}
     ]
     assert cli("connections", "pause", "books-main", "--json").rows[0]["changed"] is False
     assert here.control().connection("books-main").paused
@@ -67,6 +67,9 @@ def test_the_list_says_what_is_paused_and_what_is_stopped_and_why(
     assert (stopped["state"], stopped["why"]) == ("stopped", remedy)
     assert remedy in cli("connections", "list").out
 
+    before = here.control().revision
+    assert "it was stopped, and is tried again" in cli("connections", "resume", "books-main").out
+    assert here.control().revision == before + 1, "a row for its owner to see"
     cli("connections", "pause", "books-main")
     [paused] = cli("connections", "list", "--json").rows
     assert (paused["state"], paused["paused"], paused["stopped"]) == ("paused", True, remedy)

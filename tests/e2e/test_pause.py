@@ -48,7 +48,7 @@ def test_a_pause_in_the_middle_holds_its_connection_alone_and_a_resume_ends_ever
     machine.send(backlog.events)
     machine.until(lambda: len(machine.record.results) >= ACCOUNTS, "the sink is in the middle")
 
-    assert paused(machine, "pause") == {"id": BOOKS, "paused": True, "changed": True}
+    assert paused(machine, "pause") == {"id": BOOKS, "paused": True, "changed": True, "stopped": ""}
     machine.twins.books.twin.latency = 0.0
     beside = Beside(machine)
     assert machine.here.control().connection(BOOKS).paused, "an apply leaves it paused"

@@ -320,7 +320,7 @@ def answer_with_echoes(spill: Spill) -> None:
 
 
 def die_and_come_back(spill: Spill) -> None:
-    """Refreshes that fail and echo, a redirect that carries the token, a dead token; each is mended by an apply."""
+    """Refreshes that fail and echo, a redirect that carries the token, a dead token; each is mended in its way."""
     machine, books = spill.machine, spill.machine.twins.books
     oauth = books.twin.state.oauth
     refreshing: dict[str, Any] = {"path": "/oauth/*", "times": None, "status": 200}
@@ -342,7 +342,8 @@ def die_and_come_back(spill: Spill) -> None:
         spill.run("connections", "list")
         spill.run("connections", "test", dying.books)
         books.call(books.twin.faults.clear)
-        spill.run("apply", dying.file(), code=0)
+        mend = ("connections", "resume", dying.books) if name == "redirect" else ("apply", dying.file())
+        spill.run(*mend, code=0)
         spill.ends(event, Status.SUCCEEDED, Status.SUCCEEDED)
 
 

@@ -517,4 +517,72 @@ DEDUPE = (
     ),
 )
 
-GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE)
+INPUT = (
+    Guard(
+        "clash-before-the-call",
+        "an object that two are mapped to is written for neither",
+        "pipeline/sinks/planning.py",
+        "        if found is not None and (clash :=",
+        "        if False and found is not None and (clash :=",
+        f"{_OWNER}test_an_object_that_two_are_mapped_to_is_written_for_neither_of_them",
+    ),
+    Guard(
+        "held-place",
+        "behind a record that cannot be read now, nothing of its partition is decided or committed",
+        "pipeline/kafka/batch.py",
+        "            batch._stay(held)\n        return held",
+        "        return {}",
+        "kafka/test_batch.py::test_what_is_held_is_not_committed_and_later_batches_leave_its_place_alone",
+    ),
+    Guard(
+        "hold-outlasts-batches",
+        "reading goes back only when no batch is out that read beyond the place",
+        "pipeline/kafka/batch.py",
+        "            if any(place in batch.places for batch in self._open):\n                return False\n",
+        "",
+        "kafka/test_batch.py::test_a_hold_ends_when_no_batch_is_out_that_read_beyond_it",
+    ),
+    Guard(
+        "letter-fits",
+        "a dead letter is never larger than its topic takes, and says what it leaves out",
+        "pipeline/schemas/letters.py",
+        "> largest and (part",
+        "> 100 * largest and (part",
+        "schemas/test_letters.py::test_a_value_that_does_not_fit_is_told_by_size_digest_and_place",
+    ),
+    Guard(
+        "steady-clock",
+        "a clock that is set makes no room in a window",
+        "pipeline/clock.py",
+        "most = FOLLOWED * (passed - self._read)",
+        "most = 1e12",
+        "test_clock.py::test_a_minute_stays_a_minute_when_the_wall_clock_is_set",
+    ),
+    Guard(
+        "day-begins-once",
+        "no day begins twice, whatever the clock says",
+        "pipeline/sinks/limiter.py",
+        "        elif today > self.day:",
+        "        elif today != self.day:",
+        f"{_LIMITER}test_a_clock_that_goes_back_over_midnight_and_forth_again_gives_no_day_twice",
+    ),
+    Guard(
+        "edge-of-a-day",
+        "what was sent about midnight counts for both days",
+        "pipeline/sinks/limiter.py",
+        "for stamp, count in self._counted() if stamp > midnight - EDGE)",
+        "for stamp, count in self._counted() if stamp > midnight + EDGE)",
+        f"{_LIMITER}test_what_was_sent_about_midnight_counts_for_both_days",
+    ),
+    Guard(
+        "missed-tombstones",
+        "who was away for longer than tombstones are kept reads the mappings anew",
+        "pipeline/sinks/restore.py",
+        "        if self._away():\n            self._positions = {}\n",
+        "",
+        "sinks/test_restore.py::test_who_was_away_for_longer_than_tombstones_are_kept_reads_all_of_it_again",
+        kafka=True,
+    ),
+)
+
+GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *INPUT)
