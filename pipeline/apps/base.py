@@ -209,7 +209,8 @@ class Action(Protocol, Generic[Input]):
 class Trigger:
     """An event kind an app offers. `schema` types its data for CEL (a msgspec Struct), `sample` is a realistic object.
 
-    `fetch` names the action that gets the object afresh when an event is a hint; `object` the app's noun for it.
+    `fetch` names the action that gets the object afresh when an event is a hint; `object` the app's noun for it, `id`
+    the field of its data that holds the object's id.
     """
 
     name: str
@@ -218,6 +219,12 @@ class Trigger:
     schema: type[msgspec.Struct]
     sample: Mapping[str, Any]
     fetch: str = ""
+    id: str = "id"
+
+    def subject(self, data: Any) -> str:
+        """The object's id; "" where the data has none."""
+        found = data.get(self.id) if isinstance(data, Mapping) else None
+        return found if isinstance(found, str) else ""
 
 
 # --- connections --------------------------------------------------------------------------------------------------

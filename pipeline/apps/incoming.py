@@ -19,7 +19,7 @@ from pipeline.schemas.envelope import Event, event_id
 def complete(event: Event, apps: Mapping[str, App]) -> Event:
     """The event with id, source, connection, subject and party; the same object where nothing was missing.
 
-    The connection comes from `source` (``<app>/<connection>``), the subject from the data's ``id``, the party from the
+    The connection comes from `source` (``<app>/<connection>``), the subject from the data's own id, the party from the
     app (the subject where it cannot tell), the version from the app, the id from all of these. A time without a zone is
     UTC. Raises `Undecodable` where the event cannot be placed.
     """
@@ -69,7 +69,9 @@ def _connection(event: Event) -> str:
 
 
 def _subject(event: Event, trigger: Trigger) -> str:
-    found = event.data.get("id") if isinstance(event.data, dict) else None
-    if isinstance(found, str) and found:
+    found = trigger.subject(event.data)
+    if found:
         return found
-    raise Undecodable("no_subject", f"the event has no `subject`, and its data no `id` of the {trigger.object}")
+    raise Undecodable(
+        "no_subject", f"the event has no `subject`, and its data no `{trigger.id}` of the {trigger.object}"
+    )

@@ -147,7 +147,7 @@ def _event(case: Case, flow: CompiledFlow) -> Event:
     app, trigger = flow.app, flow.trigger.name
     return msgspec.structs.replace(
         sample,
-        subject=str(data.get("id", "")) if isinstance(data, dict) else "",
+        subject=flow.trigger.subject(data),
         data=data,
         party=app.party(trigger, data),
         sourceversion=app.version(trigger, data),

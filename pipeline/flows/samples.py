@@ -18,7 +18,7 @@ def sample_event(app: App, trigger: Trigger) -> Event:
         id="sample",
         source=f"{app.name}/{app.name}",
         type=f"{app.name}.{trigger.name}",
-        subject=str(data.get("id", "")) if isinstance(data, dict) else "",
+        subject=trigger.subject(data),
         data=data,
         connection=app.name,
         party=app.party(trigger.name, data),

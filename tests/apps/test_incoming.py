@@ -10,10 +10,11 @@ import pytest
 
 from pipeline.apps.incoming import complete
 from pipeline.apps.togai import app
+from pipeline.apps.zohobooks import app as zohobooks
 from pipeline.errors import Undecodable
 from pipeline.schemas.envelope import Event
 
-APPS: Any = {"togai": app}
+APPS: Any = {"togai": app, "zohobooks": zohobooks}
 DATA = {"id": "inv.1", "ownerId": "acme-prod", "updatedAt": "2024-08-03T00:05:12.5Z"}
 WHOLE = Event(
     id="1",
@@ -40,6 +41,12 @@ def test_what_is_missing_is_filled_in_from_envelope_and_data() -> None:
     assert (event.connection, event.subject, event.party) == ("main", "inv.1", "acme-prod")
     assert event.sourceversion == "2024-08-03T00:05:12.500000Z"
     assert event.id
+
+
+def test_the_subject_is_found_by_the_name_that_the_app_gives_its_ids() -> None:
+    data = {"creditnote_id": "72", "customer_id": "26", "id": "no id of Zoho's"}
+    event = complete(Event(source="zohobooks/books", type="zohobooks.credit_note.created", data=data), APPS)
+    assert (event.subject, event.party) == ("72", "26")
 
 
 def test_what_is_there_is_kept() -> None:

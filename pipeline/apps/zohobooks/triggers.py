@@ -25,17 +25,17 @@ PAYMENT_DELETED = "payment.deleted"
 
 def _contact(name: str, title: str, **other: Any) -> Trigger:
     sample = {**samples.CONTACT, **other}
-    return Trigger(name, title, "contact", shapes.Contact, sample, fetch="get_contact")
+    return Trigger(name, title, "contact", shapes.Contact, sample, "get_contact", IDS["contact"])
 
 
 def _invoice(name: str, title: str, **other: Any) -> Trigger:
     sample = {**samples.INVOICE, **other}
-    return Trigger(name, title, "invoice", shapes.Invoice, sample, fetch="get_invoice")
+    return Trigger(name, title, "invoice", shapes.Invoice, sample, "get_invoice", IDS["invoice"])
 
 
 def _credit_note(name: str, title: str, **other: Any) -> Trigger:
     sample = {**samples.CREDIT_NOTE, **other}
-    return Trigger(name, title, "credit_note", shapes.CreditNote, sample, fetch="get_credit_note")
+    return Trigger(name, title, "credit_note", shapes.CreditNote, sample, "get_credit_note", IDS["credit_note"])
 
 
 TRIGGERS: Mapping[str, Trigger] = {
@@ -58,6 +58,7 @@ TRIGGERS: Mapping[str, Trigger] = {
             shapes.Payment,
             samples.PAYMENT,
             fetch="get_payment",
+            id=IDS["payment"],
         ),
         Trigger(
             PAYMENT_DELETED,
@@ -66,6 +67,7 @@ TRIGGERS: Mapping[str, Trigger] = {
             shapes.Payment,
             samples.PAYMENT,
             fetch="get_deleted_payment",
+            id=IDS["payment"],
         ),
         _credit_note("credit_note.created", "A credit note was created"),
         _credit_note("credit_note.voided", "A credit note was made void", status="void"),

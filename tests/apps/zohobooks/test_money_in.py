@@ -14,7 +14,7 @@ from pipeline.errors import InDoubt, Refused, Retry
 from pipeline.sandbox.faults import Fault
 from pipeline.schemas.documents import Allocation, CreditNote, Payment, PaymentMethod
 from pipeline.schemas.records import ObjectRef
-from tests.apps.zohobooks.support import Known, Zoho, called, line, party, plan
+from tests.apps.zohobooks.support import ACCOUNT, SOURCE, Known, Zoho, body, called, line, party, plan
 from tests.apps.zohobooks.world import World, a_world
 
 PAYMENT = ObjectRef(app="togai", type="payment", id="payment.2")
@@ -204,6 +204,44 @@ def test_a_credit_note_that_is_not_booked_is_waited_for_or_left() -> None:
     assert isinstance(plan("apply_credit_note", Known(), source=CREDIT, invoice_id="7"), Park)
     assert isinstance(plan("void_credit_note", Known(), source=CREDIT), Skip)
     assert isinstance(plan("refund_credit_note", Known(), source=CREDIT, key="", date="", missing="refuse"), Refuse)
+
+
+@pytest.mark.parametrize(
+    ("date", "day"),
+    [("2026-01-02", "2026-01-02"), ("2026-01-01T18:45:00.000Z", "2026-01-02"), ("2026-01-01T10:00:00", "2026-01-01")],
+)
+def test_a_refund_is_dated_by_a_day_or_by_the_organisations_day_of_a_time(date: str, day: str) -> None:
+    call = called("refund_credit_note", Known(), credit_note_id="7", key="refund.1", date=date)
+    assert body(call)["date"] == day
+
+
+def test_a_refund_without_a_date_that_can_be_read_is_refused() -> None:
+    refused = plan("refund_credit_note", Known(), credit_note_id="7", key="refund.1", date="yesterday")
+    assert isinstance(refused, Refuse)
+    assert refused.code == "date"
+
+
+# --- looked up by the other side's object -------------------------------------------------------------------------
+
+
+async def test_an_object_is_read_by_the_id_of_its_counterpart(zoho: Zoho) -> None:
+    world = await a_world(zoho, "payment", "credit_note")
+    for action, source, id_, there in (
+        ("get_invoice", SOURCE, "invoice_id", world.ids["invoice"]),
+        ("get_payment", ObjectRef(app="togai", type="payment", id="payment.1"), "payment_id", world.ids["payment"]),
+        ("get_credit_note", CREDIT, "creditnote_id", world.ids["credit_note"]),
+        ("get_contact", ACCOUNT, "contact_id", world.ids["contact"]),
+    ):
+        done = await app.actions[action].apply(called(action, world.view, source=source), world.session)
+        assert done.output[id_] == there
+
+
+def test_an_object_without_a_counterpart_is_refused_waited_for_or_ends_the_run_as_the_flow_says() -> None:
+    refused = plan("get_invoice", Known(), source=SOURCE)
+    assert isinstance(refused, Refuse)
+    assert refused.code == "not_mapped"
+    assert isinstance(plan("get_invoice", Known(), source=SOURCE, missing="park"), Park)
+    assert isinstance(plan("get_invoice", Known(), source=SOURCE, missing="skip"), Skip)
 
 
 # --- items --------------------------------------------------------------------------------------------------------

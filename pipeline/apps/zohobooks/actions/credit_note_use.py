@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,7 +17,7 @@ from pipeline.apps.zohobooks.actions.credit import credit
 from pipeline.apps.zohobooks.actions.target import Missing, Target, find
 from pipeline.apps.zohobooks.amounts import check_amount, plain
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
-from pipeline.apps.zohobooks.documents import REFERENCE_LENGTH
+from pipeline.apps.zohobooks.documents import REFERENCE_LENGTH, day, time_zone
 from pipeline.apps.zohobooks.lookup import rows_of
 from pipeline.apps.zohobooks.modules import CREDIT_NOTE, INVOICE
 from pipeline.apps.zohobooks.ways import shrunk
@@ -68,7 +70,8 @@ class VoidCreditNoteOutput(msgspec.Struct, frozen=True, kw_only=True):
 class RefundCreditNoteInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The credit note by Zoho's id or its source; `key` tells this refund from every other of the note.
 
-    `amount`: what is paid back; without it, all that is left. `date` is a day (yyyy-mm-dd) of the organisation.
+    `amount`: what is paid back; without it, all that is left. `date` is a day (yyyy-mm-dd) of the organisation, or an
+    instant, of which the organisation's day is taken.
     `account_id`: Zoho's id of the account that the money leaves, where the organisation's own is not meant.
     """
 
@@ -208,7 +211,10 @@ class RefundCreditNote:
             check_amount(input.amount, "the refund")
         settings = settings_of(view)
         key = shrunk(input.key, REFERENCE_LENGTH)
-        body: dict[str, Any] = {"date": input.date, "refund_mode": input.mode, "reference_number": key}
+        on = _day(input.date, time_zone(view.profile))
+        if not on:
+            return Refuse(f"{input.date!r} is neither a day (yyyy-mm-dd) nor a time", code="date")
+        body: dict[str, Any] = {"date": on, "refund_mode": input.mode, "reference_number": key}
         body |= {"from_account_id": input.account_id} if input.account_id else {}
         body |= {"description": input.description[:500]} if input.description else {}
         call = CREDIT_NOTE.post(
@@ -247,3 +253,15 @@ class RefundCreditNote:
         }
         pair = note.pair("refunded", held) if held else None
         return Applied(done, output, note.ref, pair, settled=settled)
+
+
+def _day(given: str, zone: ZoneInfo) -> str:
+    """ "" for what is neither a day nor a time. A day is a day of the organisation already."""
+    try:
+        return date.fromisoformat(given).isoformat()
+    except ValueError:
+        pass
+    try:
+        return day(datetime.fromisoformat(given), zone).isoformat()
+    except (ValueError, OverflowError):
+        return ""

@@ -6,18 +6,25 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from pipeline.apps.base import Applied, Call, Plan, Refuse, Session, View
+from pipeline.apps.base import Applied, Call, Plan, Session, View
 from pipeline.apps.zohobooks.actions.common import object_of, settings_of
+from pipeline.apps.zohobooks.actions.target import Missing, Target, find
 from pipeline.apps.zohobooks.modules import CONTACT, CREDIT_NOTE, INVOICE, PAYMENT, Module
 from pipeline.apps.zohobooks.versions import DELETED, version_of
 from pipeline.apps.zohobooks.wire import text
 from pipeline.errors import Refused, Retry
+from pipeline.schemas.records import ObjectRef
 
 
 class GetInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`id` is Zoho's id of the object."""
+    """`id` is Zoho's id of the object, or `source` the object that it is mapped to.
 
-    id: str
+    `missing` says what to do where it is mapped to none: wait until it is, end the run, or refuse.
+    """
+
+    id: str = ""
+    source: ObjectRef | None = None
+    missing: Missing = "refuse"
 
 
 class GetContactOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,9 +89,10 @@ class _Get:
     module: ClassVar[Module]
 
     def plan(self, input: GetInput, view: View) -> Plan:
-        if not input.id:
-            return Refuse("no id to read")
-        return Call("read", self.module.get(settings_of(view), input.id), state=input.id)
+        target = find(view, self.module, input.id, input.source, input.missing)
+        if not isinstance(target, Target):
+            return target
+        return Call("read", self.module.get(settings_of(view), target.id), state=target.id)
 
     async def apply(self, call: Call, session: Session) -> Applied:
         answer = await session.send(call.request)
