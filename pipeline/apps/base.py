@@ -397,7 +397,7 @@ class App(Protocol):
 
 @runtime_checkable
 class SignsHooks(Protocol):
-    """What an app has besides where its webhooks are signed; whoever receives them asks by `isinstance`."""
+    """What an app has besides where its webhooks are signed in its own way; receivers ask by `isinstance`."""
 
     def verify(
         self,
@@ -409,3 +409,13 @@ class SignsHooks(Protocol):
         secrets: Mapping[str, str],
     ) -> None:
         """Raises `Unverified`. `headers` are in lower case, `query` holds the address's pairs, decoded."""
+
+
+@runtime_checkable
+class GuidesHooks(Protocol):
+    """What an app may say besides, for the person who sets its webhooks up."""
+
+    hook_steps: Sequence[str]
+    """What to do at the app, so that it sends webhooks and signs them."""
+    hook_rules: Mapping[str, str]
+    """By trigger: when the app is to call the address of this one, in its own words."""

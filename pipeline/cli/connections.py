@@ -144,23 +144,26 @@ def _set_paused(id: str, paused: bool, json: bool) -> None:
 
 
 def hooks(id: Id, json: Json = False) -> None:
-    """The addresses to register as webhooks at the app, one for each kind. They are secrets."""
+    """The addresses to register as webhooks at the app, one for each kind, and what to do there."""
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
-    from pipeline.control.hooks import hook_token
     from pipeline.control.secrets import load_secret_box
-    from pipeline.gateway.hooks import hook_path
+    from pipeline.gateway.addresses import addresses
 
     output = Output(json=json)
     with installation(say=output.note) as here:
         connection = here.control().connection(id)
-        box, settings = load_secret_box(here.settings), here.settings
+        settings = here.settings
+        told = addresses(here.apps[connection.app], connection, load_secret_box(settings))
         base = f"http://{settings.gateway_host}:{settings.gateway_port}"
-        kinds, token = list(here.apps[connection.app].triggers), hook_token(connection, box)
+    for line in told.say:
+        output.say(line)
     output.say("Put your public host before the path.")
-    for kind in kinds:
-        url = base + hook_path(connection.app, id, kind, box, token=token)
-        output.row({"kind": kind, "url": url}, f"{kind:20} {url}")
+    wide = max(len(each.kind) for each in told.hooks)
+    for each in told.hooks:
+        url = base + each.path
+        row = {"kind": each.kind, "url": url, "signed": each.signed, "when": each.when}
+        output.row(row, f"{each.kind:{wide}} {url}" + (f"   {each.when}" if each.when else ""))
 
 
 def remove(id: Id, yes: Yes = False, json: Json = False) -> None:

@@ -43,6 +43,11 @@ def events_router(intake: Intake, producer: AcknowledgingProducer) -> APIRouter:
     return router
 
 
+def is_envelope(headers: HttpHeaders) -> bool:
+    """Whether a request says that it holds CloudEvents; plain JSON does not."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower() in (SINGLE, BATCH) or "ce-type" in headers
+
+
 def read_events(intake: Intake, headers: HttpHeaders, body: bytes) -> list[Event]:
     """All events of a request, completed. Raises `Undecodable`, and `Refusal` that names events by index."""
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()

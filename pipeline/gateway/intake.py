@@ -12,9 +12,13 @@ from pipeline.apps.base import App, Hook
 from pipeline.apps.incoming import complete
 from pipeline.errors import Undecodable
 from pipeline.gateway.producer import Outgoing
+from pipeline.gateway.signed import Delivery
 from pipeline.schemas.codec import Codec, Headers
-from pipeline.schemas.envelope import Event
+from pipeline.schemas.envelope import Event, derive_id
 from pipeline.schemas.topics import Topics
+
+_LARGEST_HINT = 500_000
+"""Bytes: a topic takes twice as much by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +57,18 @@ class Intake:
                 rejected.append(Rejected(index, error.code, str(error)))
         return events, rejected
 
-    def hinted(self, app: App, connection: str, hooks: Sequence[Hook]) -> list[Event]:
-        """The events of a webhook: hints, because nobody signed them.
+    def hinted(self, app: App, connection: str, hooks: Sequence[Hook], delivery: Delivery | None = None) -> list[Event]:
+        """The events of a webhook: hints, because a body may be forged or, where it is signed, old.
 
-        Each delivery is an event of its own: the same body may come again after the object has changed. What is
-        fetched because of it has an id by its version, so a repeated delivery decides nothing twice; an object without
-        a version is decided again, and planned to be unchanged.
+        A delivery that its sender named is the same event each time, and so is one that was signed over a version of
+        the object. Any other is an event of its own: the same body may come again after the object has changed. What
+        is fetched because of it has an id by its version, so a repeated delivery decides nothing twice; an object
+        without a version is decided again, and planned to be unchanged.
         """
         return [
-            complete(
+            self._hint(
                 Event(
-                    id=str(uuid.uuid4()),
+                    id=_hint_id(connection, hook, index, delivery),
                     type=f"{app.name}.{hook.trigger}",
                     source=f"{app.name}/{connection}",
                     connection=connection,
@@ -71,11 +76,16 @@ class Intake:
                     data=hook.data,
                     sourceversion=hook.sourceversion,
                     hint=True,
-                ),
-                self.apps,
+                )
             )
-            for hook in hooks
+            for index, hook in enumerate(hooks)
         ]
+
+    def _hint(self, event: Event) -> Event:
+        """Completed; without the data where a topic would not take it, because the object is fetched anyway."""
+        event = complete(event, self.apps)
+        small = len(self.codec.encode(event)) <= _LARGEST_HINT
+        return event if small else msgspec.structs.replace(event, data=None)
 
     def record(self, event: Event) -> Outgoing:
         """Where a completed event goes: the key keeps the order of its party."""
@@ -85,3 +95,9 @@ class Intake:
             self.codec.encode(event),
             (("content-type", self.codec.event_content_type),),
         )
+
+
+def _hint_id(connection: str, hook: Hook, index: int, delivery: Delivery | None) -> str:
+    if delivery is None or not (delivery.named or hook.sourceversion):
+        return str(uuid.uuid4())
+    return derive_id("hook", connection, delivery.id.replace("\n", " "), str(index))

@@ -97,3 +97,17 @@ def test_a_stop_of_credentials_that_were_replaced_since_is_not_shown(
     remember(here, ConnectionState(connection="books-main", stopped="dead token", credentials="of others"))
 
     assert cli("connections", "list", "--json").rows[0]["state"] == "running"
+
+
+def test_the_addresses_of_an_app_that_signs_hold_no_secret_and_say_when_to_call_each(
+    cli: Cli, here: Installation, books: Connection
+) -> None:
+    rows = {row["kind"]: row for row in cli("connections", "hooks", "books-main", "--json").rows}
+    told = cli("connections", "hooks", "books-main").out
+
+    assert rows.keys() == here.apps["zohobooks"].triggers.keys()
+    assert rows["payment.recorded"]["url"].endswith("/hooks/zohobooks/books-main?event=payment.recorded")
+    assert rows["payment.recorded"]["when"] == "Payments Received, when created"
+    assert all(row["signed"] and row["when"] for row in rows.values())
+    assert "I want to secure this webhook" in told
+    assert "has no webhook_secret yet" in told

@@ -15,6 +15,7 @@ from pipeline.apps.togai.client import TogaiSession
 from pipeline.apps.togai.connection import API_KEY, SECRETS, TogaiSettings
 from pipeline.apps.togai.documents import invoice_document, party_of_account, party_of_customer, read
 from pipeline.apps.togai.triggers import TRIGGERS, party_of, version_of
+from pipeline.apps.webhook_secrets import kept_standard
 from pipeline.errors import Stopped
 from pipeline.schemas import togai
 from pipeline.schemas.envelope import Event
@@ -67,8 +68,8 @@ class TogaiApp:
     async def connect(
         self, settings: Mapping[str, Any], secrets: Mapping[str, str], transport: Transport
     ) -> Mapping[str, str]:
-        """The secret key is kept as it is; no call is needed."""
-        return {API_KEY: _token(secrets)}
+        """The secrets are kept as they are; no call is needed."""
+        return {API_KEY: _token(secrets), **kept_standard(secrets)}
 
     def session(
         self,

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from pipeline.apps import webhook_secrets
+
 BASE_URLS = {"production": "https://api.togai.com", "sandbox": "https://sandbox-api.togai.com"}
 """https://docs.togai.com/api-reference/getting-started"""
 
@@ -13,7 +15,10 @@ CALLS_PER_SECOND = 10
 """Of any API but ingestion, by default. https://docs.togai.com/docs/quotas-and-limits"""
 
 API_KEY = "api_token"
-SECRETS = {API_KEY: "Secret key: Admin Center > API Tokens > Generate new token (it is shown once)"}
+SECRETS = {
+    API_KEY: "Secret key: Admin Center > API Tokens > Generate new token (it is shown once)",
+    webhook_secrets.NAME: webhook_secrets.STANDARD,
+}
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
 

@@ -30,6 +30,8 @@ class ZohoBooksApp:
     secrets = SECRETS
     triggers = TRIGGERS
     polls: Mapping[str, Poll] = POLLS
+    hook_steps = webhooks.STEPS
+    hook_rules = webhooks.RULES
 
     def __init__(self) -> None:
         self.actions = actions()

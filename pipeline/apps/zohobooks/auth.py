@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from pipeline.apps.base import Request, Response, Token, TokenStore, Transport
+from pipeline.apps.webhook_secrets import webhook_secrets
 from pipeline.apps.zohobooks.connection import SCOPES, ZohoBooksSettings
-from pipeline.apps.zohobooks.hooks import webhook_secrets
 from pipeline.apps.zohobooks.wire import decode
 from pipeline.clock import utc
 from pipeline.errors import EffectError, InDoubt, Retry, Stopped, Wait
@@ -59,7 +59,7 @@ async def exchange(settings: ZohoBooksSettings, secrets: Mapping[str, str], tran
     missing += [] if code or refresh_token else ["self_client_code"]
     if missing:
         raise Stopped(f"missing: {', '.join(missing)}; Self Client of the Zoho API console, tab 'Generate Code'")
-    if any(not WEBHOOK_SECRET.fullmatch(secret) for secret in webhook_secrets(secrets)):
+    if any(not WEBHOOK_SECRET.fullmatch(secret) for secret in webhook_secrets(secrets.get("webhook_secret", ""))):
         raise Stopped("webhook_secret: Zoho takes 12 to 50 letters and digits; several have a comma between them")
     if code:
         grant = {"grant_type": "authorization_code", **client, "code": code}

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from pipeline.apps.base import Hook
+from pipeline.apps.webhook_secrets import NAME as WEBHOOK_SECRET
+from pipeline.apps.webhook_secrets import webhook_secrets
 from pipeline.apps.zohobooks.connection import SECRETS, ZohoBooksSettings
 from pipeline.apps.zohobooks.triggers import IDS, STATES, TRIGGERS, version_of
 from pipeline.apps.zohobooks.wire import decode, text
@@ -29,6 +31,31 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "payment": ("payment", "customer_payment", "customerpayment"),
 }
 """Keys under which a body may hold an object, where they are more than its noun."""
+
+STEPS = (
+    "Settings > Automation > Workflow Actions > Webhooks > New Webhook: one for each address below, method POST.",
+    "Tick 'I want to secure this webhook' and type the connection's webhook_secret.",
+    "Body: Default Payload (a form, or raw JSON with the object's id and last_modified_time, will do too).",
+    "Settings > Automation > Workflow Rules > New Workflow Rule: the module and the moment beside the address; its "
+    "immediate action is the webhook.",
+)
+RULES: Mapping[str, str] = {
+    "contact.created": "Customers, when created",
+    "contact.updated": "Customers, when edited",
+    "contact.inactive": "Customers, when edited, if Status is Inactive",
+    "invoice.created": "Invoices, when created",
+    "invoice.updated": "Invoices, when edited",
+    "invoice.sent": "Invoices, when edited, if Status is Sent",
+    "invoice.paid": "Invoices, when edited, if Status is Paid",
+    "invoice.partially_paid": "Invoices, when edited, if Status is Partially Paid",
+    "invoice.overdue": "Invoices, date based: a day after the due date, if Status is Overdue",
+    "invoice.voided": "Invoices, when edited, if Status is Void",
+    "payment.recorded": "Payments Received, when created",
+    "payment.deleted": "Payments Received, when deleted",
+    "credit_note.created": "Credit Notes, when created",
+    "credit_note.voided": "Credit Notes, when edited, if Status is Void",
+}
+"""By trigger: the workflow rule that tells of it."""
 
 
 def signed(secret: str, signature: str, *, query: Iterable[tuple[str, str]], body: bytes, form: bool) -> bool:
@@ -58,9 +85,9 @@ def verify(
 
     A signature says that nobody else wrote the body, not that it is new: what it tells is still a hint.
     """
-    known = webhook_secrets(secrets)
+    known = webhook_secrets(secrets.get(WEBHOOK_SECRET, ""))
     if not known:
-        raise Unverified("no_secret", f"the connection has no webhook_secret: {SECRETS['webhook_secret']}")
+        raise Unverified("no_secret", f"the connection has no webhook_secret: {SECRETS[WEBHOOK_SECRET]}")
     signature = headers.get(SIGNATURE_HEADER, "")
     if not signature:
         raise Unverified(
@@ -76,11 +103,6 @@ def verify(
     named = _organizations(query, body) - {settings.organization_id}
     if named:
         raise Unverified("organization", "the webhook speaks of another organization than the connection's")
-
-
-def webhook_secrets(secrets: Mapping[str, str]) -> list[str]:
-    """Several while one takes the place of another."""
-    return [secret for part in secrets.get("webhook_secret", "").split(",") if (secret := part.strip())]
 
 
 def _organizations(query: Iterable[tuple[str, str]], body: bytes) -> set[str]:
