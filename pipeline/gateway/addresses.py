@@ -35,7 +35,7 @@ class Addresses:
 
 
 def addresses(app: App, connection: Connection, box: SecretBox) -> Addresses:
-    """One for each trigger whose object can be fetched. Raises `ConfigurationError` where the key of a token is lost."""
+    """One for each trigger whose object can be fetched. Raises `ConfigurationError` where a token has lost its key."""
     kinds = [kind for kind, trigger in app.triggers.items() if trigger.fetch]
     say, rules = (list(app.hook_steps), app.hook_rules) if isinstance(app, GuidesHooks) else ([], {})
     has_secret = WEBHOOK_SECRET in connection.secrets
