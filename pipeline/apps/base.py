@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel
@@ -344,11 +344,16 @@ class Hook:
     sourceversion: str = ""
 
 
+Direction = Literal["outbound", "inbound"]
+"""The type of the flows that start with an app's events. Togai's pages call outbound what leaves Togai."""
+
+
 class App(Protocol):
     """An app: found by entry point (`pipeline.apps`), one instance, no state."""
 
     name: str
     title: str
+    direction: Direction
     settings: type[BaseModel]
     """Connection form: what is not secret. Raises a validation error that names the field."""
     secrets: Mapping[str, str]

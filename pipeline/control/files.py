@@ -156,8 +156,7 @@ class _Reader:
         self.connections += [Written(c, document, ("connections", i)) for i, c in enumerate(form.connections)]
         self.links += [Written(link, document, ("links", i)) for i, link in enumerate(form.links)]
         for index, pattern in enumerate(form.flows):
-            files = sorted(document.file.parent.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
-            files = [file for file in files if not _is_test(file)]
+            files = [file for file in _matching(document.file.parent, pattern) if not _is_test(file)]
             if not files:
                 self.faults.append(document.fault(f"no flow file matches {pattern!r}", "flows", index))
             for file in files:
@@ -165,6 +164,12 @@ class _Reader:
                     self._flow(file)
                 except (OSError, UnicodeDecodeError) as error:
                     self.faults.append(document.fault(f"{file} cannot be read: {error}", "flows", index))
+
+
+def _matching(beside: Path, pattern: str) -> list[Path]:
+    """The files of a pattern, which may be absolute, in the order of their names."""
+    anchor = Path(pattern).anchor
+    return sorted(Path(anchor).glob(pattern.removeprefix(anchor)) if anchor else beside.glob(pattern))
 
 
 def _is_test(file: Path) -> bool:

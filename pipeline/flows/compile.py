@@ -19,9 +19,6 @@ from pipeline.flows.shapes import NoField, Shape, at, did_you_mean, is_struct
 from pipeline.flows.source import Fault, FlowFaults, Path
 from pipeline.flows.templates import Template
 
-SOURCE_OF_OUTBOUND = "togai"
-"""Outbound flows start in Togai, inbound ones in the other app. https://docs.togai.com/docs/integrations/overview"""
-
 
 @dataclass(frozen=True, slots=True)
 class CompiledAction:
@@ -91,7 +88,8 @@ class _Compiler:
 
     def flow(self) -> CompiledFlow | None:
         app, trigger = self._trigger()
-        self._direction()
+        if app is not None:
+            self._direction(app)
         for name, option in self.spec.options.items():
             for key, message in own_faults(option):
                 self._note(("options", name, key), message)
@@ -116,11 +114,9 @@ class _Compiler:
             self._note(("trigger", "event"), message)
         return app, trigger
 
-    def _direction(self) -> None:
-        outbound = self.spec.trigger.app == SOURCE_OF_OUTBOUND
-        if outbound != (self.spec.type == "outbound"):
-            right = "outbound" if outbound else "inbound"
-            self._note(("type",), f"a flow that starts in {self.spec.trigger.app} is {right}, not {self.spec.type}")
+    def _direction(self, app: App) -> None:
+        if self.spec.type != app.direction:
+            self._note(("type",), f"a flow that starts in {app.name} is {app.direction}, not {self.spec.type}")
 
     def _clauses(self, texts: Sequence[str], path: Path, shapes: Mapping[str, Shape]) -> Clauses | None:
         compiled: list[Clause] = []

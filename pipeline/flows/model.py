@@ -52,7 +52,7 @@ class ActionSpec(_Part):
 
 
 class FlowSpec(_Part):
-    """One flow: a trigger, what must hold, and ordered actions. Outbound flows start in Togai."""
+    """One flow: a trigger, what must hold, and ordered actions. Its `type` is the `direction` of the trigger's app."""
 
     id: Slug
     name: str = Field(min_length=1, max_length=200)

@@ -1,9 +1,13 @@
-"""One suite for every registered app: what the rest of the pipeline relies on, whatever the app."""
+"""One suite for every installed app: what the rest of the pipeline relies on, whatever the app.
+
+It runs over what the registry finds, with the tests' own third app. An app that you have installed beside the pipeline
+is found too: `python -m pytest tests/contract`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -12,15 +16,13 @@ import msgspec
 import pytest
 from pydantic import ValidationError
 
-from pipeline.apps.base import Action, App, Request, Response, Session, Trigger
-from pipeline.apps.registry import load_apps
+from pipeline.apps.base import Action, App, Poll, Request, Response, Session, SignsHooks, Trigger
 from pipeline.control.connections import MemoryTokens
-from pipeline.errors import EffectError, InDoubt, Refused, Retry, Stopped, Undecodable
+from pipeline.errors import EffectError, InDoubt, Refused, Retry, Stopped, Undecodable, Unverified
 from pipeline.flows.samples import sample_event
+from tests.third.installed import all_apps
 
-APPS = load_apps()
-SETTINGS: Mapping[str, Mapping[str, Any]] = {"zohobooks": {"organization_id": "10234695"}}
-"""The least that a person must fill in, by app; an app that is not named needs nothing."""
+APPS = all_apps()
 SECRET = "k3pt-s3cret"
 FILES = ("app.py", "client.py", "connection.py", "documents.py", "faults.py", "hooks.py", "samples.py", "triggers.py")
 
@@ -35,6 +37,7 @@ def _each(kind: str) -> Iterator[Any]:
 
 trigger_of = pytest.mark.parametrize(("app", "name", "trigger"), list(_each("triggers")))
 action_of = pytest.mark.parametrize(("app", "name", "action"), list(_each("actions")))
+poll_of = pytest.mark.parametrize(("app", "name", "poll"), list(_each("polls")))
 
 
 @dataclass
@@ -64,8 +67,13 @@ def opened(app: App, api: Scripted) -> Session:
     )
 
 
+def filled(app: App) -> dict[str, Any]:
+    """The least that a person must fill in, by the form's own examples."""
+    return {name: info.examples[0] for name, info in app.settings.model_fields.items() if info.examples}
+
+
 def settings_of(app: App) -> dict[str, Any]:
-    return app.settings.model_validate(SETTINGS.get(app.name, {})).model_dump(mode="json")
+    return app.settings.model_validate(filled(app)).model_dump(mode="json")
 
 
 def data_of(trigger: Trigger) -> Any:
@@ -81,6 +89,7 @@ def test_an_app_goes_by_its_entry_point_and_has_a_title(app: App) -> None:
     assert APPS[app.name] is app
     assert re.fullmatch(r"[a-z][a-z0-9]*", app.name)
     assert app.title.strip()
+    assert app.direction in ("outbound", "inbound")
 
 
 @app_of
@@ -93,9 +102,9 @@ def test_the_folder_of_an_app_has_the_same_files_as_every_other(app: App) -> Non
 @app_of
 def test_the_form_refuses_what_it_does_not_know_and_describes_what_must_be_filled_in(app: App) -> None:
     with pytest.raises(ValidationError, match="no_such_field"):
-        app.settings.model_validate({**SETTINGS.get(app.name, {}), "no_such_field": 1})
+        app.settings.model_validate({**filled(app), "no_such_field": 1})
     for name, described in app.settings.model_fields.items():
-        assert described.description or not described.is_required(), name
+        assert (described.description and described.examples) or not described.is_required(), name
 
 
 @app_of
@@ -191,6 +200,25 @@ def test_a_webhook_that_cannot_be_read_is_undecodable_and_nothing_else(app: App,
     for kind in (*app.triggers, "no.such.kind"):
         with pytest.raises(Undecodable):
             app.hooks(kind, body)
+
+
+@app_of
+def test_an_app_that_signs_its_webhooks_turns_away_what_is_not_signed(app: App) -> None:
+    if not isinstance(app, SignsHooks):
+        pytest.skip("its webhooks are not signed: the address alone is the secret")
+    for secrets in ({}, dict.fromkeys(app.secrets, SECRET), dict.fromkeys(app.secrets, "")):
+        for headers in ({}, {"content-type": "application/x-www-form-urlencoded"}):
+            with pytest.raises(Unverified) as caught:
+                app.verify(headers=headers, query=[], body=b"\xff{}", settings=settings_of(app), secrets=secrets)
+            assert SECRET not in str(caught.value)
+
+
+@poll_of
+def test_a_poll_goes_by_its_name_and_gives_events_of_its_app(app: App, name: str, poll: Poll) -> None:
+    assert poll.name == name
+    assert poll.most >= 1
+    assert poll.triggers
+    assert poll.triggers <= app.triggers.keys()
 
 
 # --- actions ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.apps.base import Applied, Call, Mapped, Plan, Request, Trigger, Unchanged
+from pipeline.apps.base import Applied, Call, Direction, Mapped, Plan, Request, Trigger, Unchanged
 from pipeline.errors import Refused
 from pipeline.flows.compile import load_flow
 from pipeline.flows.rules import RuleSet
@@ -96,6 +96,7 @@ class ToyApp:
     triggers: Mapping[str, Trigger]
     actions: Mapping[str, ToyAction]
     title: str = ""
+    direction: Direction = "outbound"
 
     def party(self, trigger: str, data: Any) -> str:
         return str(data.get("buyer", ""))

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pipeline.apps.base import (
     Applied,
     Call,
+    Direction,
     Hook,
     Pair,
     Park,
@@ -198,6 +199,7 @@ class GetAccount:
 class ModelApp:
     """`quota` is what the connection may use."""
 
+    direction: Direction = "outbound"
     settings = BaseModel
     secrets: Mapping[str, str] = {}
 

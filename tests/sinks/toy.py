@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pipeline.apps.base import (
     Applied,
     Call,
+    Direction,
     Hook,
     Pair,
     Park,
@@ -94,6 +95,7 @@ class ToyApp:
 
     name = "toy"
     title = "Toy"
+    direction: Direction = "outbound"
     settings = BaseModel
     secrets: Mapping[str, str] = {}
     triggers: Mapping[str, Trigger] = {}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from pipeline.apps.base import Action, DayQuota, Hook, Poll, Quota, Session, TokenStore, Transport, Trigger
+from pipeline.apps.base import Action, DayQuota, Direction, Hook, Poll, Quota, Session, TokenStore, Transport, Trigger
 from pipeline.apps.togai import hooks as webhooks
 from pipeline.apps.togai.actions import APP, actions
 from pipeline.apps.togai.client import TogaiSession
@@ -26,6 +26,7 @@ class TogaiApp:
 
     name: str = APP
     title: str = "Togai"
+    direction: Direction = "outbound"
     settings: type[BaseModel] = TogaiSettings
     secrets: Mapping[str, str] = SECRETS
     triggers: Mapping[str, Trigger] = TRIGGERS

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.apps.base import DayQuota, Hook, Poll, Quota, Session, TokenStore, Transport
+from pipeline.apps.base import DayQuota, Direction, Hook, Poll, Quota, Session, TokenStore, Transport
 from pipeline.apps.zohobooks import auth as oauth
 from pipeline.apps.zohobooks import hooks as webhooks
 from pipeline.apps.zohobooks import neutral
@@ -26,6 +26,7 @@ class ZohoBooksApp:
 
     name = APP
     title = "Zoho Books"
+    direction: Direction = "inbound"
     settings = ZohoBooksSettings
     secrets = SECRETS
     triggers = TRIGGERS

@@ -69,7 +69,9 @@ class ZohoBooksSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    organization_id: Digits = Field(description="Settings > Organization Profile > Organization ID")
+    organization_id: Digits = Field(
+        description="Settings > Organization Profile > Organization ID", examples=["10234695"]
+    )
     data_center: Literal["us", "eu", "in", "au", "jp", "ca", "cn", "sa", "uk"] = Field(
         "us", description="The end of your Zoho address: books.zoho.com is us, books.zoho.eu is eu"
     )

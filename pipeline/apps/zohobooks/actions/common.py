@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pipeline.apps.base import Session, View
+from pipeline.apps.versions import older
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.modules import APP, CONTACT, INVOICE, Module
 from pipeline.apps.zohobooks.wire import text
@@ -53,34 +53,3 @@ def amount_of(record: Mapping[str, Any], name: str) -> Decimal:
     if not found.is_finite():
         raise Retry(f"Zoho Books gave no number as {name}", code="amount")
     return found
-
-
-def older(version: str, than: str) -> bool:
-    """Whether `version` is surely older. Versions are numbers or ISO 8601 times; where they can't be compared, no.
-
-    What follows a semicolon is no part of the time (`versions`).
-    """
-    version, than = version.partition(";")[0], than.partition(";")[0]
-    if not version or not than:
-        return False
-    numbers = _number(version), _number(than)
-    if numbers[0] is not None and numbers[1] is not None:
-        return numbers[0] < numbers[1]
-    times = _time(version), _time(than)
-    return times[0] is not None and times[1] is not None and times[0] < times[1]
-
-
-def _number(version: str) -> Decimal | None:
-    try:
-        number = Decimal(version)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
-def _time(version: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(version)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
