@@ -170,6 +170,81 @@ class Invoice(TogaiObject, frozen=True, kw_only=True, rename="camel"):
             msgspec.structs.force_setattr(self, "status", OLD_STATUSES[self.status])
 
 
+class PaymentReference(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """Where a payment came from. `transaction_number` is the sender's own id of it, `source_name` the sender."""
+
+    source_name: str = ""
+    source_type: str = ""
+    transaction_number: str = ""
+    description: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class PaymentRecord(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """What a payment is used for. `type`: ``INVOICE``, ``CREDIT`` or ``WALLET_CREDIT``; `togai_id` is the object's."""
+
+    type: str = ""
+    togai_id: str | None = None
+    amount: Decimal | None = None
+    order: int = 0
+
+
+class Payment(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """A payment. What Togai gives is in the plural, `external_payment_references`, though it is one object."""
+
+    id: str
+    account_id: str = ""
+    currency: str = ""
+    total_amount: Decimal | None = None
+    description: str | None = None
+    notes: str | None = None
+    external_payment_references: PaymentReference | None = None
+    line_item_records: list[PaymentRecord] | None = None
+    version: int | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None
+
+
+class Credit(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """A balance granted to an account. It is never edited, only voided. `credit_unit` is a currency, or a unit."""
+
+    id: str
+    account_id: str = ""
+    customer_id: str | None = None
+    purpose: str | None = None
+    applicable_entity_ids: list[str] | None = None
+    effective_from: str | None = None
+    effective_until: str | None = None
+    credit_amount: Decimal | None = None
+    credit_unit: str | None = None
+    hold_amount: Decimal | None = None
+    consumed_amount: Decimal | None = None
+    priority: int | None = None
+    status: str = ""
+    idempotency_key: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class Schedule(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """A due time of a schedule. `id` names the schedule, `cron` and `timezone` say when it is due, `due` is the time
+    in UTC, `local` the same one in the schedule's zone.
+    """
+
+    id: str = ""
+    cron: str = ""
+    timezone: str = "UTC"
+    due: datetime | None = None
+    local: str = ""
+
+
+class OnDemand(TogaiObject, frozen=True, kw_only=True, rename="camel"):
+    """What a person gave along. `ids` are the objects that are meant, none means all; `payload` is free."""
+
+    ids: list[str] = []
+    payload: dict[str, Any] = {}
+
+
 def as_utc(time: datetime) -> datetime:
     """An aware time; Togai's samples leave the zone out where they mean UTC."""
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -144,7 +144,7 @@ async def test_connecting_without_credentials_names_what_is_missing_and_sends_no
 @trigger_of
 def test_a_trigger_goes_by_its_name_and_says_what_it_is(app: App, name: str, trigger: Trigger) -> None:
     assert trigger.name == name
-    assert re.fullmatch(r"[a-z_]+\.[a-z_]+", name)
+    assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", name)
     assert trigger.title.strip()
     assert trigger.object.strip()
     assert (trigger.schema.__doc__ or "").strip()
@@ -188,6 +188,10 @@ def test_a_hint_can_be_fetched_by_id(app: App, name: str, trigger: Trigger) -> N
 
 @trigger_of
 def test_a_sample_as_a_webhook_becomes_a_hook_of_its_kind(app: App, name: str, trigger: Trigger) -> None:
+    if not trigger.fetch:
+        with pytest.raises(Undecodable):
+            app.hooks(name, msgspec.json.encode(trigger.sample))
+        return
     (hook,) = app.hooks(name, msgspec.json.encode(trigger.sample))
     assert hook.trigger == name
     assert hook.subject

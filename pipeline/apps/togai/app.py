@@ -10,10 +10,12 @@ from pydantic import BaseModel
 
 from pipeline.apps.base import Action, DayQuota, Direction, Hook, Poll, Quota, Session, TokenStore, Transport, Trigger
 from pipeline.apps.togai import hooks as webhooks
-from pipeline.apps.togai.actions import APP, actions
+from pipeline.apps.togai.actions import actions
+from pipeline.apps.togai.actions.common import APP
 from pipeline.apps.togai.client import TogaiSession
 from pipeline.apps.togai.connection import API_KEY, SECRETS, TogaiSettings
 from pipeline.apps.togai.documents import invoice_document, party_of_account, party_of_customer, read
+from pipeline.apps.togai.receipts import credit_document, payment_document
 from pipeline.apps.togai.triggers import TRIGGERS, party_of, version_of
 from pipeline.apps.webhook_secrets import kept_standard
 from pipeline.errors import Stopped
@@ -51,17 +53,23 @@ class TogaiApp:
         return party_of(trigger, data)
 
     def version(self, trigger: str, data: Any) -> str:
-        return version_of(data)
+        return version_of(trigger, data)
 
     def document(self, trigger: str, event: Event) -> msgspec.Struct | None:
-        """A `documents.Party` for accounts and customers, a `documents.Invoice` for invoices."""
+        """A party, an invoice, a payment, or a credit note for a credit. Of a due time or a payload there is none."""
         match TRIGGERS[trigger].object:
             case "account":
                 return party_of_account(read(togai.Account, event.data))
             case "customer":
                 return party_of_customer(read(togai.Customer, event.data))
-            case _:
+            case "invoice":
                 return invoice_document(read(togai.Invoice, event.data))
+            case "payment":
+                return payment_document(read(togai.Payment, event.data), event.data)
+            case "credit":
+                return credit_document(read(togai.Credit, event.data), event.data)
+            case _:
+                return None
 
     def hooks(self, kind: str, body: bytes) -> Sequence[Hook]:
         return webhooks.hooks(kind, body)

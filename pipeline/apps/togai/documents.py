@@ -16,6 +16,7 @@ from pipeline.schemas.documents import Line, LineKind
 from pipeline.schemas.togai import as_utc
 
 ACCOUNT, CUSTOMER, GROUP, INVOICE, SETTING = "account", "customer", "invoice_group", "invoice", "setting"
+PAYMENT, CREDIT = "payment", "credit"
 """Togai's nouns, as `ObjectRef.type` and `Party.type` have them."""
 
 TAX_KEYS = ("GSTN", "VATN")

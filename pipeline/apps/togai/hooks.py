@@ -1,9 +1,10 @@
 """Togai's webhooks: whatever the body looks like, it comes down to hints that name objects by id.
 
 Togai publishes neither the body's form nor a signature, so only the id is trusted, and the object is fetched before
-anything is decided. Read are: the bare object; the object under `payload`, `data`, `account`, `invoice` or `customer`;
+anything is decided. Read are: the bare object; the object under `payload`, `data` or its noun (`account`, `invoice`);
 either with a name beside it; and lists of these. The kind is decided by the receiver's path (each Togai flow has one
-trigger, and so a URL of its own), then by a name in the body, then by the object's own fields.
+trigger, and so a URL of its own), then by a name in the body, then by the object's own fields. Invoices and orders are
+generated under one trigger of Togai's, so the class of the object says which of the two it is.
 https://docs.togai.com/docs/integrations/webhooks
 """
 
@@ -16,25 +17,26 @@ from typing import Any
 import msgspec
 
 from pipeline.apps.base import Hook
-from pipeline.apps.togai.triggers import TRIGGERS, version_of
+from pipeline.apps.togai.triggers import ORDER, TRIGGERS, version_of
 from pipeline.errors import Undecodable
 
 ANY = "any"
 """The path's kind for a receiver that takes all kinds."""
 
 WRAPPERS = ("payload", "data")
-NOUNS = ("account", "invoice", "customer")
+NOUNS = ("account", "invoice", "customer", "payment", "credit")
 """Keys that wrap the object only where nothing beside them has an id: a customer may bring its first account along."""
+
+GENERATED = "invoice.generated"
 
 NAMES = ("event", "eventName", "event_name", "type", "kind")
 
 KINDS = {
-    **{name: name for name in TRIGGERS},
+    **{name: name for name, trigger in TRIGGERS.items() if trigger.fetch},
     "account creation": "account.created",
     "customer creation": "customer.created",
     "invoice generation": "invoice.generated",
-    "order generation": "invoice.generated",
-    "order.generated": "invoice.generated",
+    "order generation": ORDER,
     "invoice updation": "invoice.updated",
 }
 """Names that Togai's pages and our paths use, and the trigger each stands for."""
@@ -54,7 +56,7 @@ def hooks(kind: str, body: bytes) -> Sequence[Hook]:
     """The events of one webhook body. Raises `Undecodable`: the sender should not repeat it as it is."""
     kind = kind.lower()
     if kind != ANY and kind not in KINDS and kind not in WITHOUT_TRIGGER:
-        there = ", ".join([*TRIGGERS, ANY])
+        there = ", ".join([*(name for name in TRIGGERS if name in KINDS), ANY])
         raise Undecodable("unknown_trigger", f"no webhook kind {kind!r} of Togai: there are {there}")
     if not body.strip():
         raise Undecodable("empty", "the webhook has no body")
@@ -76,7 +78,7 @@ def _hooks(kind: str, part: Any) -> Iterator[Hook]:
         subject = one.get("id")
         if not isinstance(subject, str) or not subject:
             raise Undecodable("no_subject", "the object in the webhook has no id")
-        yield Hook(trigger=trigger, subject=subject, data=one, sourceversion=version_of(one))
+        yield Hook(trigger=trigger, subject=subject, data=one, sourceversion=version_of(trigger, one))
 
 
 def _unwrapped(part: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
@@ -108,11 +110,17 @@ def _trigger(kind: str, named: str, found: dict[str, Any]) -> str | None:
         if name in WITHOUT_TRIGGER:
             return None
         if name in KINDS:
-            return KINDS[name]
+            return ORDER if KINDS[name] == GENERATED and found.get("invoiceClass") == "ORDER" else KINDS[name]
     if "togaiAccountId" in found:
         return "account.created"
     if "invoiceClass" in found:
-        return "invoice.updated" if found.get("status") == "DRAFT" else "invoice.generated"
+        if found.get("status") == "DRAFT":
+            return "invoice.updated"
+        return ORDER if found["invoiceClass"] == "ORDER" else GENERATED
     if "togaiCustomerId" in found:
         return "customer.created"
+    if "lineItemRecords" in found:
+        return "payment.recorded"
+    if "creditAmount" in found:
+        return "credit.voided" if found.get("status") == "VOIDED" else "credit.granted"
     raise Undecodable("unknown_trigger", "the webhook names no kind, and its object looks like none that is known")

@@ -167,3 +167,63 @@ INVOICE: Mapping[str, Any] = {
         "pricePlanName": "Growth",
     },
 }
+
+PAID: Mapping[str, Any] = {"status": "PAID", "paidAmount": Decimal("1038.40"), "updatedAt": "2024-10-21T14:20:05.400Z"}
+PARTIALLY_PAID: Mapping[str, Any] = {
+    "status": "PARTIALLY_PAID",
+    "paidAmount": Decimal("500.00"),
+    "updatedAt": "2024-10-18T09:11:40.120Z",
+}
+VOID: Mapping[str, Any] = {"status": "VOID", "updatedAt": "2024-10-05T08:00:00.000Z"}
+UNCOLLECTIBLE: Mapping[str, Any] = {"status": "UN_COLLECTIBLE", "updatedAt": "2025-02-01T10:30:00.000Z"}
+REFUND_INITIATED: Mapping[str, Any] = {**PAID, "status": "REFUND_INITIATED", "updatedAt": "2024-10-28T16:45:12.000Z"}
+REFUND_COMPLETED: Mapping[str, Any] = {**PAID, "status": "REFUND_COMPLETED", "updatedAt": "2024-10-30T07:02:33.000Z"}
+ORDER: Mapping[str, Any] = {"id": "inv.24cKm8TyHnB.2pLdX", "sequenceId": "2024-10-0009", "invoiceClass": "ORDER"}
+
+PAYMENT: Mapping[str, Any] = {
+    "id": "payment.24dHs5QvYfC.9wNbR",
+    "accountId": "northwind-live",
+    "currency": "USD",
+    "totalAmount": Decimal("500.00"),
+    "description": "Wire of 18 October",
+    "notes": None,
+    "externalPaymentReferences": {
+        "sourceName": "Harbour Bank",
+        "sourceType": "BANK_TRANSFER",
+        "transactionNumber": "HB-20241018-774",
+    },
+    "lineItemRecords": [
+        {"type": "INVOICE", "togaiId": "inv.24bVn3MxPzR.6tJkW", "amount": Decimal("500.00"), "order": 1},
+    ],
+    "version": 1,
+    "createdBy": "Q82mTxKd01",
+    "createdAt": "2024-10-18T09:11:40",
+}
+
+CREDIT: Mapping[str, Any] = {
+    "id": "cred.23k.7wQe",
+    "accountId": "northwind-live",
+    "customerId": "northwind",
+    "purpose": "Welcome credit",
+    "applicableEntityIds": [],
+    "effectiveFrom": "2024-09-02",
+    "effectiveUntil": "2025-09-02",
+    "creditAmount": Decimal("70.00"),
+    "creditUnit": "USD",
+    "holdAmount": 0,
+    "consumedAmount": 0,
+    "priority": 10,
+    "status": "ACTIVE",
+    "idempotencyKey": "welcome-northwind",
+    "createdAt": "2024-09-02T08:31:00.000Z",
+}
+
+SCHEDULE: Mapping[str, Any] = {
+    "id": "0 6 * * 1 Europe/Oslo",
+    "cron": "0 6 * * 1",
+    "timezone": "Europe/Oslo",
+    "due": "2024-10-07T04:00:00Z",
+    "local": "2024-10-07T06:00:00+02:00",
+}
+
+ON_DEMAND: Mapping[str, Any] = {"ids": ["northwind-live"], "payload": {}}

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.apps.base import Applied, Call, Mapped, Refuse, Session, Unchanged
 from pipeline.apps.togai import app
-from pipeline.apps.togai.actions import GetInput, PutSettingInput
+from pipeline.apps.togai.actions.reads import GetInput
+from pipeline.apps.togai.actions.settings import PutSettingInput
 from pipeline.errors import InDoubt, Refused
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.serve import Served
@@ -140,10 +141,13 @@ async def get(session: Session, kind: str, id_: str) -> Applied:
     return await action.apply(call, session)
 
 
-async def test_a_fetched_account_is_the_object_without_a_version(togai: Served[TogaiTwin], session: Session) -> None:
+async def test_a_fetched_account_is_the_object_by_the_version_of_its_content(
+    togai: Served[TogaiTwin], session: Session
+) -> None:
     applied = await get(session, "account", "acme/1.a")
     assert applied.data == togai.twin.state.accounts["acme/1.a"]
-    assert (applied.operation, applied.sourceversion) == ("read", "")
+    assert (applied.operation, applied.sourceversion) == ("read", app.version("account.created", applied.data))
+    assert applied.sourceversion.startswith("h")
     assert applied.object == ObjectRef(app="togai", type="account", id="acme/1.a")
     assert len(togai.ledger.entries) == 1
 

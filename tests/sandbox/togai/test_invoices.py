@@ -147,7 +147,7 @@ def test_a_custom_invoice_is_made_once_an_idempotency_key(togai: Togai) -> None:
 def test_credits_are_granted_once_a_key_and_voided(togai: Togai) -> None:
     togai.customer("acme")
     body = {"creditRequests": [{"accountId": "acme", "creditAmount": 50, "idempotencyKey": "k"}]}
-    ids = {togai.call("POST", "/credits", body).json()["data"][0]["id"] for _ in range(2)}
+    ids = {togai.call("POST", "/credits", body).json()["credits"][0]["id"] for _ in range(2)}
     assert len(ids) == 1
     togai.call("POST", f"/credits/{ids.pop()}/void")
     rows = togai.call("GET", "/credits", account_id="acme").json()["data"]

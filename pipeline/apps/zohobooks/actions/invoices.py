@@ -218,7 +218,7 @@ def _known(invoice: Invoice, number: str, mapped: Mapped, digest: str, decimals:
         "total": shown(rounded(invoice.total, decimals), decimals),
         "status": "",
     }
-    if content(mapped.hash) == digest:
+    if content(mapped.hash) in ("", digest):
         return Unchanged(output, mapped.other)
     if older(invoice.version, mapped.version):
         return Superseded(output, mapped.other)

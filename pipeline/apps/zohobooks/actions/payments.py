@@ -110,7 +110,7 @@ class RecordPayment:
         digest = payment_hash(payment)
         mapped = view.mapped(input.source)
         if mapped is not None:
-            if content(mapped.hash) != digest:
+            if content(mapped.hash) not in ("", digest):
                 return Refuse(
                     f"payment {payment.id} is recorded in Zoho Books as {mapped.other.id} and has changed since: "
                     "correct it there, or delete it and record a new one",

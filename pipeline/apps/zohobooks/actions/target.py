@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pipeline.apps.base import Mapped, Pair, Park, Refuse, Skip, View
+from pipeline.apps.twofold import outbound
 from pipeline.apps.zohobooks.modules import Module
 from pipeline.apps.zohobooks.versions import version_of
 from pipeline.schemas.records import ObjectRef
@@ -80,13 +81,13 @@ def marked(hash_: str, mark: str) -> str:
 
 
 def content(hash_: str) -> str:
-    """The hash of what was booked."""
-    return hash_.partition(".")[0]
+    """The hash of what was booked; "" for a pair that was made in the other direction (`twofold`)."""
+    return outbound(hash_).partition(".")[0]
 
 
 def mark_of(hash_: str) -> str:
     """ "" for an object that was booked and not touched since."""
-    return hash_.partition(".")[2]
+    return outbound(hash_).partition(".")[2]
 
 
 def parted(mapped: Mapped | None) -> tuple[Mapped | None, str]:

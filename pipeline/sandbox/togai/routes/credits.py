@@ -38,7 +38,7 @@ def create(state: State, request: Request) -> Reply:
         state.credits[credit["id"]] = credit
         request.applied("unchanged" if known else "created", "credits", credit["id"], key=key or "")
         made.append(credit)
-    return Reply(200, {"data": made})
+    return Reply(200, {"credits": made})
 
 
 def get(state: State, request: Request) -> Reply:

@@ -1,4 +1,4 @@
-"""What Togai can be asked to do: keep a setting (where ids of other systems live), and get an object afresh."""
+"""Settings: the rows of an account, customer or invoice where ids of other systems live."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from pipeline.apps.base import Action, Applied, Call, Pair, Plan, Refuse, Session, Unchanged, View
+from pipeline.apps.base import Applied, Call, Pair, Plan, Refuse, Session, Unchanged, View
+from pipeline.apps.togai.actions.common import APP
 from pipeline.apps.togai.client import request
-from pipeline.apps.togai.documents import ACCOUNT, CUSTOMER, INVOICE, SETTING
-from pipeline.apps.togai.triggers import version_of
+from pipeline.apps.togai.documents import SETTING
 from pipeline.errors import Refused, Retry
-from pipeline.schemas import togai
 from pipeline.schemas.envelope import content_hash
 from pipeline.schemas.records import ObjectRef
 
-APP = "togai"
 VALUE = "setting_value"
-TREES = frozenset({"revenueInfo", "usageInfo"})
 
 
 class PutSettingInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +67,8 @@ class PutSetting:
     name: ClassVar[str] = "put_setting"
     title: ClassVar[str] = "Write a setting of an account, customer or invoice"
     repeat: ClassVar[str] = "idempotent"
-    calls: ClassVar[str] = "1 read; 1 write where the value differs"
+    safe: ClassVar[str] = "The setting is looked up by its full id first, and written only where its value differs."
+    calls: ClassVar[str] = "1 read; 1 write where the value differs; 0 where we wrote it before"
     input = PutSettingInput
     output = PutSettingOutput
 
@@ -145,100 +143,3 @@ def _is(row: Mapping[str, Any], wanted: PutSettingInput) -> bool:
 
 def _setting_output(input: PutSettingInput) -> dict[str, Any]:
     return {"id": input.id, "value": input.value, "entity_type": input.entity_type, "entity_id": input.entity_id}
-
-
-class GetInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The tenant's own id for accounts and customers, Togai's for invoices."""
-
-    id: str
-
-
-def _without_trees(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """What of an object a later step may read."""
-    kept = [field for field in msgspec.structs.fields(shape) if field.encode_name not in TREES]
-    made = msgspec.defstruct(
-        f"{shape.__name__}Output",
-        [(field.name, field.type, msgspec.field(default=None, name=field.encode_name)) for field in kept],
-        frozen=True,
-        kw_only=True,
-    )
-    made.__doc__ = shape.__doc__
-    return made
-
-
-class _Get:
-    """Get one object. `Applied.data` is the whole of it; the output leaves an invoice's trees out."""
-
-    repeat: ClassVar[str] = "read"
-    calls: ClassVar[str] = "1 read"
-    input = GetInput
-    output: ClassVar[type[msgspec.Struct]]
-    object: ClassVar[str]
-    listed: ClassVar[str]
-
-    def plan(self, input: GetInput, view: View) -> Plan:
-        if not input.id:
-            return Refuse(f"an id of the {self.object} is needed", cause="invalid", code="missing_field")
-        return Call("read", request("GET", self.listed, input.id), state=input)
-
-    async def apply(self, call: Call, session: Session) -> Applied:
-        data = await session.send(call.request)
-        if not isinstance(data, dict) or data.get("id") != call.state.id:
-            raise Refused(f"Togai's answer is not the {self.object} {call.state.id}", cause="unexpected")
-        return Applied(
-            "read",
-            output={key: value for key, value in data.items() if key not in TREES},
-            object=ObjectRef(app=APP, type=self.object, id=call.state.id),
-            data=data,
-            sourceversion=version_of(data),
-        )
-
-
-class GetAccount(_Get):
-    """Get an account; its customer too where it lacks email or address, as both are optional on accounts."""
-
-    name: ClassVar[str] = "get_account"
-    title: ClassVar[str] = "Get an account"
-    calls: ClassVar[str] = "1 read; 1 more where the account lacks email or address"
-    output = togai.Account
-    object = ACCOUNT
-    listed = "accounts"
-
-    def plan(self, input: GetInput, view: View) -> Plan:
-        plan = super().plan(input, view)
-        return Call("read", plan.request, most=2, state=input) if isinstance(plan, Call) else plan
-
-    async def apply(self, call: Call, session: Session) -> Applied:
-        applied = await super().apply(call, session)
-        parent = applied.data.get("customerId")
-        if (applied.data.get("primaryEmail") and applied.data.get("address")) or not parent:
-            return applied
-        customer = await session.send(request("GET", "customers", parent))
-        data = {**applied.data, CUSTOMER: customer}
-        return Applied("read", output=data, object=applied.object, data=data, sourceversion=applied.sourceversion)
-
-
-class GetCustomer(_Get):
-    """Get a customer."""
-
-    name: ClassVar[str] = "get_customer"
-    title: ClassVar[str] = "Get a customer"
-    output = togai.Customer
-    object = CUSTOMER
-    listed = "customers"
-
-
-class GetInvoice(_Get):
-    """Get an invoice with its tree of lines, which lists of invoices leave out."""
-
-    name: ClassVar[str] = "get_invoice"
-    title: ClassVar[str] = "Get an invoice"
-    output = _without_trees(togai.Invoice)
-    object = INVOICE
-    listed = "invoices"
-
-
-def actions() -> Mapping[str, Action[Any]]:
-    """All actions by name."""
-    every: tuple[Action[Any], ...] = (PutSetting(), GetAccount(), GetCustomer(), GetInvoice())
-    return {one.name: one for one in every}

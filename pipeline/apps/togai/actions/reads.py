@@ -1,0 +1,123 @@
+"""Reads: the object itself, for a hint that becomes an event, or for a flow that looks something up."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from pipeline.apps.base import Applied, Call, Plan, Refuse, Session, View
+from pipeline.apps.togai.actions.common import LISTS, ref
+from pipeline.apps.togai.client import request
+from pipeline.apps.togai.documents import ACCOUNT, CREDIT, CUSTOMER, INVOICE, PAYMENT
+from pipeline.apps.togai.versions import version_of
+from pipeline.errors import Refused
+from pipeline.schemas import togai
+
+TREES = frozenset({"revenueInfo", "usageInfo"})
+
+
+class GetInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The tenant's own id for accounts and customers, Togai's for what else there is."""
+
+    id: str
+
+
+def _without_trees(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """What of an object a later step may read."""
+    kept = [field for field in msgspec.structs.fields(shape) if field.encode_name not in TREES]
+    made = msgspec.defstruct(
+        f"{shape.__name__}Output",
+        [(field.name, field.type, msgspec.field(default=None, name=field.encode_name)) for field in kept],
+        frozen=True,
+        kw_only=True,
+    )
+    made.__doc__ = shape.__doc__
+    return made
+
+
+class _Get:
+    """Get one object. `Applied.data` is the whole of it; the output leaves an invoice's trees out."""
+
+    repeat: ClassVar[str] = "read"
+    safe: ClassVar[str] = "It only reads."
+    calls: ClassVar[str] = "1 read"
+    input = GetInput
+    output: ClassVar[type[msgspec.Struct]]
+    object: ClassVar[str]
+
+    def plan(self, input: GetInput, view: View) -> Plan:
+        if not input.id:
+            return Refuse(f"an id of the {self.object} is needed", cause="invalid", code="missing_field")
+        return Call("read", request("GET", LISTS[self.object], input.id), state=input)
+
+    async def apply(self, call: Call, session: Session) -> Applied:
+        data = await session.send(call.request)
+        if not isinstance(data, dict) or data.get("id") != call.state.id:
+            raise Refused(f"Togai's answer is not the {self.object} {call.state.id}", cause="unexpected")
+        return Applied(
+            "read",
+            output={key: value for key, value in data.items() if key not in TREES},
+            object=ref(self.object, call.state.id),
+            data=data,
+            sourceversion=version_of(self.object, data),
+        )
+
+
+class GetAccount(_Get):
+    """Get an account; its customer too where it lacks email or address, as both are optional on accounts."""
+
+    name: ClassVar[str] = "get_account"
+    title: ClassVar[str] = "Get an account"
+    calls: ClassVar[str] = "1 read; 1 more where the account lacks email or address"
+    output = togai.Account
+    object = ACCOUNT
+
+    def plan(self, input: GetInput, view: View) -> Plan:
+        plan = super().plan(input, view)
+        return Call("read", plan.request, most=2, state=input) if isinstance(plan, Call) else plan
+
+    async def apply(self, call: Call, session: Session) -> Applied:
+        applied = await super().apply(call, session)
+        parent = applied.data.get("customerId")
+        if (applied.data.get("primaryEmail") and applied.data.get("address")) or not parent:
+            return applied
+        customer = await session.send(request("GET", "customers", parent))
+        data = {**applied.data, CUSTOMER: customer}
+        return Applied("read", output=data, object=applied.object, data=data, sourceversion=applied.sourceversion)
+
+
+class GetCustomer(_Get):
+    """Get a customer."""
+
+    name: ClassVar[str] = "get_customer"
+    title: ClassVar[str] = "Get a customer"
+    output = togai.Customer
+    object = CUSTOMER
+
+
+class GetInvoice(_Get):
+    """Get an invoice with its tree of lines, which lists of invoices leave out."""
+
+    name: ClassVar[str] = "get_invoice"
+    title: ClassVar[str] = "Get an invoice"
+    output = _without_trees(togai.Invoice)
+    object = INVOICE
+
+
+class GetPayment(_Get):
+    """Get a payment as it is now."""
+
+    name: ClassVar[str] = "get_payment"
+    title: ClassVar[str] = "Get a payment"
+    output = togai.Payment
+    object = PAYMENT
+
+
+class GetCredit(_Get):
+    """Get a credit with what is used of it."""
+
+    name: ClassVar[str] = "get_credit"
+    title: ClassVar[str] = "Get a credit"
+    output = togai.Credit
+    object = CREDIT

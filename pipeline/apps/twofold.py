@@ -1,0 +1,24 @@
+"""The hash of a pair that is written in both directions: what was applied outbound, then what was applied inbound.
+
+``<outbound>~<inbound>``: flows that start in Togai compare with the one, those that end there with the other. A side
+that has written nothing has "". A write of one direction may drop the other's: that one then looks at the object.
+"""
+
+from __future__ import annotations
+
+_BETWEEN = "~"
+
+
+def outbound(hash_: str) -> str:
+    """What was applied in the app that the objects of Togai go to; "" where the pair was made inbound."""
+    return hash_.partition(_BETWEEN)[0]
+
+
+def inbound(hash_: str) -> str:
+    """What was applied in Togai; "" where nothing was."""
+    return hash_.partition(_BETWEEN)[2]
+
+
+def with_inbound(hash_: str, applied: str) -> str:
+    """The pair's hash with what was applied in Togai now."""
+    return f"{outbound(hash_)}{_BETWEEN}{applied}"
