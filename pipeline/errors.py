@@ -2,6 +2,8 @@
 
     PipelineError
     ├── ConfigurationError   a person mends a file, an argument or the environment; nothing was started
+    │   ├── NotThere         what was named is not there: name another
+    │   └── Conflict         what is there stands in the way: change that first
     ├── Undecodable          dead-letter the record with its bytes and go on
     ├── Unverified           a webhook is not from whom it should be: turn it away, keep nothing
     └── EffectError          an action could not be carried out now
@@ -25,6 +27,14 @@ class PipelineError(Exception):
 
 class ConfigurationError(PipelineError):
     """Something a person wrote or set is wrong. The message names the place and the remedy."""
+
+
+class NotThere(ConfigurationError):
+    """A connection, flow, link or run of this name does not exist. The message lists those that do."""
+
+
+class Conflict(ConfigurationError):
+    """It cannot be done as things are: the name is taken, or something uses what is to go. The message names it."""
 
 
 class Undecodable(PipelineError):

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     )
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8080, ge=0, le=65535)
+    api_token: SecretStr = Field(
+        SecretStr(""), description="Opens the control API; a file in the state directory where there is none"
+    )
     views_url: SecretStr = Field(
         SecretStr(""), description="Database of the activity log: `postgresql://...`; SQLite in the state directory"
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from pipeline.apps.base import App
-from pipeline.errors import ConfigurationError
+from pipeline.errors import NotThere
 
 GROUP = "pipeline.apps"
 
@@ -18,8 +18,8 @@ def load_apps() -> Mapping[str, App]:
 
 
 def app_named(apps: Mapping[str, App], name: str) -> App:
-    """Raises `ConfigurationError` that lists the apps there are."""
+    """Raises `NotThere` that lists the apps there are."""
     try:
         return apps[name]
     except KeyError:
-        raise ConfigurationError(f"no app {name!r}: installed are {', '.join(apps) or 'none'}") from None
+        raise NotThere(f"no app {name!r}: installed are {', '.join(apps) or 'none'}") from None

@@ -7,6 +7,7 @@ from typing import cast
 import typer
 
 from pipeline.cli import (
+    api,
     apply,
     broker,
     connections,
@@ -65,6 +66,7 @@ def build() -> typer.Typer:
         topics,
         broker,
         secrets,
+        api,
         sandbox,
     ):
         module.register(app)

@@ -21,15 +21,18 @@ def run_gateway(here: Installation) -> None:
     from pipeline.cli.supervisor import Stop
     from pipeline.control.secrets import load_secret_box
     from pipeline.control.store import ControlTail
+    from pipeline.gateway.api.parts import Api
+    from pipeline.gateway.api.token import api_token
     from pipeline.gateway.app import build_gateway
     from pipeline.gateway.producer import AcknowledgingProducer
     from pipeline.gateway.server import bind, gateway_server
-    from pipeline.operations.views.build import build_follower, open_database
+    from pipeline.operations.views.build import build_follower, build_views, open_database
 
     listener = bind(here.settings)
+    token, _ = api_token(here.settings)
     box = load_secret_box(here.settings)
     producer = AcknowledgingProducer(here.access)
-    tail = ControlTail(here.access, here.topics.control, here.codec)
+    tail, fresh = (ControlTail(here.access, here.topics.control, here.codec) for _ in range(2))
     database = open_database(here.settings, here.access, here.topics)
     try:
         tail.follow()
@@ -40,12 +43,19 @@ def run_gateway(here: Installation) -> None:
             producer=producer,
             control=lambda: tail.snapshot,
             box=box,
+            api=Api(
+                *(here.settings, here.apps, here.topics, here.codec, here.access),
+                tail=fresh,
+                token=token,
+                views=build_views(database, here.access, here.topics, here.codec),
+            ),
         )
         # uvicorn raises the signal again after a clean end; `Stop` takes it.
         with Stop(), build_follower(here.settings, database, here.access, here.topics, here.codec):
             asyncio.run(gateway_server(app).serve(sockets=[listener]))
     finally:
         tail.close()
+        fresh.close()
         database.close()
         producer.close()
         listener.close()

@@ -73,9 +73,12 @@ def _supervise(here: "Installation") -> int:
     from pipeline.cli.supervisor import ChildSpec, Stop, Supervisor
     from pipeline.control.secrets import load_secret_box
     from pipeline.errors import ConfigurationError
+    from pipeline.gateway.api.token import api_token, check_exposure
     from pipeline.kafka.ports import is_free
 
     load_secret_box(here.settings)
+    check_exposure(here.settings)
+    _, token = api_token(here.settings)
     port = here.settings.gateway_port
     if port and not is_free(port):
         raise ConfigurationError(
@@ -95,6 +98,7 @@ def _supervise(here: "Installation") -> int:
         roles=[spec.name for spec in specs],
         kafka=here.access.bootstrap_servers,
         gateway=f"http://{here.settings.gateway_host}:{here.settings.gateway_port}",
+        api_token=token,
     )
     with Stop() as stop:
         return Supervisor(specs, on_tick=watch_broker).run(stop)

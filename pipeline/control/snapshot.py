@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from pipeline.errors import ConfigurationError, Undecodable
+from pipeline.errors import NotThere, Undecodable
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import content_hash
 from pipeline.schemas.records import Connection, FlowVersion, Link
@@ -54,12 +54,12 @@ class ControlSnapshot:
     revision: int = 0
 
     def connection(self, id: str) -> Connection:
-        """Raises `ConfigurationError` that lists the connections there are."""
+        """Raises `NotThere` that lists the connections there are."""
         try:
             return self.connections[id]
         except KeyError:
             known = ", ".join(sorted(self.connections)) or "none yet (`pipeline apply` adds some)"
-            raise ConfigurationError(f"no connection {id!r}; there are: {known}") from None
+            raise NotThere(f"no connection {id!r}; there are: {known}") from None
 
     def flow(self, id: str) -> FlowVersion | None:
         """The version of a flow that was applied last."""

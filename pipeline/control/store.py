@@ -104,6 +104,21 @@ class ControlTail:
             self._on_change(self._snapshot)
         return True
 
+    def refresh(self) -> ControlSnapshot:
+        """All that was acknowledged before this call. For a tail that nothing else polls.
+
+        Raises `KafkaUnavailable`, `RestoreStalled`.
+        """
+        if not self._started:
+            return self.start()
+        with self._lock:
+            before = self._table.revision
+            for rows in self._reader.restore(self._topic, start=self._reader.restored):
+                self._take(rows)
+            if self._table.revision != before:
+                self._snapshot = self._table.snapshot()
+        return self._snapshot
+
     def follow(self, interval: float = 0.5) -> None:
         """Keep the snapshot fresh on a thread of its own until `close`."""
         self.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from fastapi import Request, Response
@@ -20,8 +20,22 @@ class Refusal(Exception):
         self.status, self.code, self.errors, self.retry_after = status, code, tuple(errors), retry_after
 
 
-def json_answer(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(value), status, headers, "application/json")
+def json_answer(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, dict(headers or {}), "application/json")
+
+
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    errors: Sequence[object] = (),
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, object] | None = None,
+) -> Response:
+    """What was not accepted: `code` is stable and for programs, `message` for people; each of `errors` has a place."""
+    body = {**(more or {}), "code": code, "message": message, "errors": errors}
+    return json_answer(status, body, headers)
 
 
 def accepted(ids: Sequence[str]) -> Response:
@@ -34,5 +48,4 @@ async def refused(_: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
-    body = {"accepted": 0, "code": error.code, "message": str(error), "errors": error.errors}
-    return json_answer(error.status, body, headers)
+    return problem(error.status, error.code, str(error), errors=error.errors, headers=headers, more={"accepted": 0})

@@ -13,6 +13,8 @@ from pipeline.apps.base import App
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.gateway.answers import Refusal, json_answer, refused
+from pipeline.gateway.api.app import add_api
+from pipeline.gateway.api.parts import Api
 from pipeline.gateway.events import events_router
 from pipeline.gateway.hooks import hooks_router
 from pipeline.gateway.intake import Intake
@@ -29,13 +31,16 @@ def build_gateway(
     producer: AcknowledgingProducer,
     control: Callable[[], ControlSnapshot],
     box: SecretBox,
+    api: Api | None = None,
 ) -> FastAPI:
-    """Routes over the parts given; owns none of them. `control` gives the present snapshot."""
+    """Routes over the parts given; owns none of them. `control` gives the present snapshot; `api` the control API."""
     app = FastAPI(title="Pipeline gateway", docs_url=None, redoc_url=None, openapi_url=None)
     intake = Intake(apps, codec, topics)
     app.include_router(events_router(intake, producer))
     app.include_router(hooks_router(intake, producer, apps, control, box))
     app.add_exception_handler(Refusal, refused)
+    if api is not None:
+        add_api(app, api)
     app.middleware("http")(_log_requests)
 
     async def health() -> Response:

@@ -8,6 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from pipeline.errors import ConfigurationError
+from pipeline.gateway.api.token import check_exposure
 from pipeline.settings import Settings
 
 _GRACE_SECONDS = 10
@@ -15,6 +16,7 @@ _GRACE_SECONDS = 10
 
 def bind(settings: Settings) -> socket.socket:
     """The listening socket; port 0 gives any free one. Raises `ConfigurationError`."""
+    check_exposure(settings)
     family = socket.AF_INET6 if ":" in settings.gateway_host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

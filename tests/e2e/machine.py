@@ -64,7 +64,7 @@ class Machine:
         settings = _settings(self.environment)
         apps = load_apps()
         self.here = Installation(
-            settings, apps, topics_of(settings, apps), build_codec(settings), Kafka(access, local=False)
+            settings, apps, topics_of(settings, apps), build_codec(settings), access, Kafka(access, local=False)
         )
         self.gateway = f"http://{settings.gateway_host}:{settings.gateway_port}"
         self.roles: list[RoleProcess] = []

@@ -1,0 +1,48 @@
+"""The control API: what `pipeline` does on a command line, over HTTP, behind a token."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from pipeline.gateway.api.apps import apps_router
+from pipeline.gateway.api.guard import API, Guard
+from pipeline.gateway.api.parts import Api
+from pipeline.gateway.api.problems import RESPONSES, add_problem_handlers
+from pipeline.gateway.api.runs import runs_router
+
+PREFIX = f"{API}/v1"
+OPENAPI = "/openapi.json"
+DOCS = "/docs"
+
+
+def add_api(app: FastAPI, api: Api) -> None:
+    """Its routes below `PREFIX`, its errors, its guard; and its description, which tells nothing of an installation."""
+    app.include_router(api_router(api))
+    add_problem_handlers(app)
+    app.add_middleware(Guard, token=api.token)
+    app.openapi_url = OPENAPI
+    app.setup()
+
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(openapi_url=OPENAPI, title=app.title)
+
+    app.add_api_route(DOCS, docs, methods=["GET"], include_in_schema=False)
+
+
+def api_router(api: Api) -> APIRouter:
+    # The guard has looked at the token before; here it is said to readers of the description.
+    bearer = HTTPBearer(auto_error=False, description="`pipeline api token` prints it")
+    router = APIRouter(
+        prefix=PREFIX, dependencies=[Depends(bearer)], responses=RESPONSES, generate_unique_id_function=_operation
+    )
+    for part in (apps_router, runs_router):
+        router.include_router(part(api))
+    return router
+
+
+def _operation(route: APIRoute) -> str:
+    return route.name
