@@ -187,6 +187,9 @@ class Action(Protocol, Generic[Input]):
 
     `repeat` says what makes it safe to repeat: ``keyed`` (the destination enforces our unique key), ``idempotent``
     (setting the same state twice is one state), ``read``.
+
+    An action may have `names`, the inputs that say which object it writes (else `source`, else all of them), and
+    `shared` where several links may ask for the same object, because it only makes what is missing.
     """
 
     name: ClassVar[str]

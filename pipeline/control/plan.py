@@ -33,8 +33,15 @@ class CheckedFlow(Protocol):
     @property
     def apps(self) -> Collection[str]: ...
 
+    @property
+    def event_type(self) -> str:
+        """``<app>.<trigger>``"""
+
     def option_faults(self, options: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         """(option, what is wrong with it) of a link's options."""
+
+    def rivals(self, link: Link, other: Any, other_link: Link) -> Sequence[str]:
+        """The actions by which `link` and `other_link`, of the flow `other`, would write the same object."""
 
 
 Row = TypeVar("Row", Connection, Link)
@@ -145,6 +152,7 @@ class _Planner:
         self._app_of = {id: connection.app for id, connection in stored.connections.items()}
         self._checked: dict[str, CheckedFlow] = {}
         self._applied: set[str] = set()
+        self._versions: dict[tuple[str, str], CheckedFlow | None] = {}
         self._broken_flows = 0
 
     def plan(self) -> ApplyPlan:
@@ -154,6 +162,8 @@ class _Planner:
         flows = [change for file, text in self._desired.flows if (change := self._flow(str(file), text))]
         links = [change for written in self._desired.links if (change := self._link(written))]
         links += self._moved_links({written.form.id for written in self._desired.links})
+        if not self.faults:
+            self._rivals(links)
         return ApplyPlan(tuple(connections), tuple(flows), tuple(links))
 
     def _once(self, kind: str, all_written: Sequence[Written]) -> None:
@@ -294,6 +304,49 @@ class _Planner:
             record = msgspec.structs.replace(link, flow_version=flow.version)
             moved.append(Change("link", link.id, "update", record, tuple(link.connections.values())))
         return moved
+
+    def _rivals(self, changes: Sequence[Change]) -> None:
+        """Links that are on and would write the same object, as far as these files switch one of them on or move it."""
+        changed = {change.id: change.record for change in changes if isinstance(change.record, Link)}
+        places = {written.form.id: written for written in self._desired.links}
+        met: dict[tuple[str, str], list[tuple[Link, CheckedFlow]]] = {}
+        for link in ({**self._stored.links, **changed}).values():
+            flow = self._flow_of(link) if link.enabled else None
+            if flow is None:
+                continue
+            source = link.connections.get(flow.event_type.partition(".")[0], "")
+            others = met.setdefault((flow.event_type, source), [])
+            for other, other_flow in others:
+                new = next((one.id for one in (link, other) if one.id in changed), None)
+                if new is None or not (actions := flow.rivals(link, other_flow, other)):
+                    continue
+                told = other.id if new == link.id else link.id
+                message = rival_message(new, told, flow.event_type, actions)
+                written = places.get(new)
+                self.faults.append(written.fault(message, "flow") if written else Fault(f"link {new}", message))
+            others.append((link, flow))
+
+    def _flow_of(self, link: Link) -> CheckedFlow | None:
+        """The version that a link runs; None where it is gone or broken, which is told where events are decided."""
+        checked = self._checked.get(link.flow)
+        if checked is not None and checked.version == link.flow_version:
+            return checked
+        key = link.flow, link.flow_version
+        if key not in self._versions:
+            record = self._stored.flow_of(link)
+            try:
+                self._versions[key] = self._check_flow(record.text, record.file) if record is not None else None
+            except ConfigurationError:
+                self._versions[key] = None
+        return self._versions[key]
+
+
+def rival_message(link: str, other: str, event_type: str, actions: Sequence[str]) -> str:
+    return (
+        f"link {link!r} would write the same object as link {other!r}: on {event_type} both do {', '.join(actions)} at "
+        f"the same destination; disable one, or give both flows conditions that exclude each other "
+        f'(data.region == "EU" and data.region == "US")'
+    )
 
 
 def as_stored(record: Row) -> Row:

@@ -8,8 +8,10 @@ from typing import Any
 
 from pipeline.apps.base import Action, App, Trigger
 from pipeline.errors import EffectError
+from pipeline.flows.claims import rivals
 from pipeline.flows.expressions import Clause, Clauses, compile_clause
 from pipeline.flows.inputs import InputCheck
+from pipeline.flows.loops import makes_its_trigger
 from pipeline.flows.model import ActionSpec, FlowSpec
 from pipeline.flows.options import link_faults, own_faults, shape_of
 from pipeline.flows.parse import ParsedFlow, parse_leniently
@@ -18,6 +20,7 @@ from pipeline.flows.samples import sample_event
 from pipeline.flows.shapes import NoField, Shape, at, did_you_mean, is_struct
 from pipeline.flows.source import Fault, FlowFaults, Path
 from pipeline.flows.templates import Template
+from pipeline.schemas.records import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class CompiledFlow:
     def option_faults(self, options: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         """What is wrong with the options a link gives, as (option, message)."""
         return link_faults(self.spec.options, options)
+
+    def rivals(self, link: Link, other: CompiledFlow, other_link: Link) -> Sequence[str]:
+        """The actions by which `link` of this flow and `other_link` of `other` would write the same object."""
+        return rivals(self, link, other, other_link)
 
 
 def load_flow(text: str, apps: Mapping[str, App], file: str = "<flow>") -> CompiledFlow:
@@ -138,6 +145,8 @@ class _Compiler:
             self._note((*path, "id"), f"an earlier action is called {spec.id!r} already")
         clauses = self._clauses(spec.when, (*path, "when"), {**shapes, "steps": dict(self.steps)})
         definition = self._definition(spec, path)
+        if definition and trigger and app and app.name == spec.app and makes_its_trigger(trigger, definition):
+            self._loop(spec, path)
         check = InputCheck(self.source, lambda reference: self._shape(reference, index, app, trigger))
         template = check.template(spec.input, (*path, "input"), definition.input if definition else Any)
         self.faults += check.faults
@@ -156,6 +165,15 @@ class _Compiler:
             message = f"{app.name} has no action {spec.action!r}{did_you_mean(spec.action, app.actions)}"
             self._note((*path, "action"), message)
         return definition
+
+    def _loop(self, spec: ActionSpec, path: Path) -> None:
+        """With a condition on the data it may end: then it is `lint`'s to say."""
+        if not any("data." in clause for clause in (*self.spec.when, *spec.when)):
+            message = (
+                f"{spec.action} makes what starts this flow ({self.spec.trigger.event}): it would start itself without "
+                "end; give it a condition on data that is false for what it makes"
+            )
+            self._note((*path, "action"), message)
 
     def _shape(self, reference: Reference, index: int, app: App | None, trigger: Trigger | None) -> Shape:
         """The type a reference gives. Raises `NoField`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.flows.compile import CompiledFlow
+from pipeline.flows.loops import makes_its_trigger, may_start_again
 from pipeline.flows.templates import references
 
 
@@ -25,6 +26,12 @@ def lint(flow: CompiledFlow, *, tested: bool) -> Iterator[str]:
     for action in flow.actions[:-1]:
         if action.definition.repeat == "read" and action.id not in used:
             yield f"action {action.id!r} only reads, and nothing reads what it gives"
+    for action in flow.actions:
+        definition = action.definition
+        if action.app == flow.app.name and (
+            makes_its_trigger(flow.trigger, definition) or may_start_again(flow.trigger, definition)
+        ):
+            yield f"action {action.id!r} may start the flow again: a condition must be false for what it writes"
     if not spec.when:
         yield "it has no condition: every event of its trigger starts it"
     if not tested:

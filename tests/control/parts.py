@@ -15,6 +15,7 @@ from pipeline.control.snapshot import Controlled, ControlSnapshot, ControlTable,
 from pipeline.errors import Stopped
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import content_hash
+from pipeline.schemas.records import Link
 
 
 class BooksSettings(BaseModel):
@@ -96,9 +97,15 @@ class SmallFlow:
     version: str
     apps: Collection[str] = ("togai", "zohobooks")
     known: Collection[str] = ("setting",)
+    event_type: str = "togai.account.created"
 
     def option_faults(self, options: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
         return [(name, f"unknown; known are {', '.join(self.known)}") for name in options if name not in self.known]
+
+    def rivals(self, link: Link, other: Any, other_link: Link) -> Sequence[str]:
+        """All flows write the same; `setting: <word>` says which object, where it is given."""
+        same = link.connections == other_link.connections and link.options == other_link.options
+        return ["zohobooks upsert_contact"] if same else []
 
 
 def check_flow(text: str, file: str) -> SmallFlow:

@@ -275,3 +275,20 @@ async def test_an_app_cannot_be_changed_under_a_connection_id(house: House) -> N
     assert house.faults() == [
         "connections.yaml:2:22: connection 'books-main' is one of app 'zohobooks': choose another id"
     ]
+
+
+async def test_two_links_that_would_write_the_same_object_are_one_fault_at_the_later_one(house: House) -> None:
+    twice = FILE + "  - {id: again, flow: accounts, connections: {togai: togai-main, zohobooks: books-main}}\n"
+    house.write("connections.yaml", twice)
+    [fault] = house.faults()
+    assert fault.startswith("connections.yaml:12:17: link 'again' would write the same object as link 'accounts'")
+    assert "on togai.account.created both do zohobooks upsert_contact" in fault
+
+    house.write("connections.yaml", twice.replace("again, flow", "again, enabled: false, flow"))
+    await house.apply()
+    house.write("on.yaml", "links:\n" + twice.splitlines()[-1])
+    assert len(house.faults("on.yaml")) == 1, "what is stored counts too"
+    house.write(
+        "on.yaml", "links:\n" + twice.splitlines()[-1].replace("books-main}}", "books-main}, options: {setting: x}}")
+    )
+    assert house.dry("on.yaml") == ["update again"]

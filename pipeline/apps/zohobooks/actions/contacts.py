@@ -155,6 +155,7 @@ class EnsureContact:
     title: ClassVar[str] = "Find the customer, or create it"
     repeat: ClassVar[str] = "keyed"
     safe: ClassVar[str] = "Zoho takes one customer under our unique field; without it, one of our name and mark."
+    shared: ClassVar[bool] = True
     calls: ClassVar[str] = "0 where it is mapped; else 1, 2 where another has the name; without the field more"
     input: type[EnsureContactInput] = EnsureContactInput
     output: type[ContactOutput] = ContactOutput
