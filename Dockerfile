@@ -3,8 +3,8 @@ FROM python:3.12-slim
 WORKDIR /app
 COPY pyproject.toml README.md ./
 COPY pipeline ./pipeline
-RUN pip install --no-cache-dir '.[postgresql]'
 COPY configs ./configs
+RUN pip install --no-cache-dir '.[postgresql]'
 RUN useradd --create-home --uid 10001 pipeline && mkdir /state && chown pipeline /state
 USER pipeline
 ENV PIPELINE_STATE_DIR=/state

@@ -48,4 +48,5 @@ class Settings(BaseSettings):
         SecretStr(""), description="Database of the activity log: `postgresql://...`; SQLite in the state directory"
     )
     views_retention_days: float = Field(30.0, gt=0, description="How long the activity log keeps runs that ended")
+    catalogue: Path | None = Field(None, description="Folder of the flows that ship with it; where they were installed")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"

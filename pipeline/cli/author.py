@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from pipeline.flows.compile import CompiledFlow
 
-CATALOGUE = Path("configs/flows")
-
-Paths = Annotated[list[Path] | None, typer.Argument(help="Flow files, or folders of them; else configs/flows.")]
+Paths = Annotated[list[Path] | None, typer.Argument(help="Flow files, or folders of them; else the catalogue.")]
 
 
 def run_tests(paths: Paths = None, json: Json = False) -> None:
@@ -76,12 +74,14 @@ def schema(
 
 def _flows(paths: list[Path] | None) -> "Iterator[tuple[Path, CompiledFlow]]":
     from pipeline.apps.registry import load_apps
+    from pipeline.cli.installation import read_settings
     from pipeline.errors import ConfigurationError
+    from pipeline.flows.catalogue import catalogue_folder
     from pipeline.flows.compile import load_flow
     from pipeline.flows.files import flow_files
 
     apps = load_apps()
-    for path in paths or [CATALOGUE]:
+    for path in paths or [catalogue_folder(read_settings().catalogue)]:
         files = flow_files(path) if path.is_dir() else [path]
         if not files:
             raise ConfigurationError(f"{path}: there is no flow file in this folder")

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from pipeline.flows.compile import CompiledFlow
     from pipeline.schemas.envelope import Event
 
-CATALOGUE = Path("configs/flows")
-
-FlowName = Annotated[str, typer.Argument(help="A flow file, or the id of a stored flow or one of configs/flows.")]
+FlowName = Annotated[str, typer.Argument(help="A flow file, or the id of a stored flow or one of the catalogue.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +32,8 @@ def list_(json: Json = False) -> None:
     """Stored flows with their links, and those of the catalogue that are not stored yet."""
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
+    from pipeline.flows.catalogue import catalogue_flows, catalogue_folder
     from pipeline.flows.compile import load_flow
-    from pipeline.flows.files import flow_files
 
     output = Output(json=json)
     with installation(say=output.note) as here:
@@ -47,10 +45,10 @@ def list_(json: Json = False) -> None:
             version = latest.version if latest else ""
             rows.append({"id": id, "version": version, "where": "stored", "links": sorted(links)})
         stored = {row["id"] for row in rows}
-        for file in flow_files(CATALOGUE):
-            flow = load_flow(file.read_text(encoding="utf-8"), here.apps, str(file))
+        for ready in catalogue_flows(catalogue_folder(here.settings.catalogue)):
+            flow = load_flow(ready.text, here.apps, str(ready.file))
             if flow.id not in stored:
-                rows.append({"id": flow.id, "version": flow.version, "where": str(file), "links": []})
+                rows.append({"id": flow.id, "version": flow.version, "where": str(ready.file), "links": []})
     output.table("Flows", ["id", "version", "where", "links"], rows)
 
 
@@ -89,10 +87,10 @@ def preview(
 def _find(name: str, say: Any) -> "tuple[str, str, CompiledFlow]":
     """Text, file and compiled flow: a file, else the catalogue, else what is stored."""
     from pipeline.apps.registry import load_apps
-    from pipeline.cli.installation import installation
+    from pipeline.cli.installation import installation, read_settings
     from pipeline.errors import ConfigurationError
+    from pipeline.flows.catalogue import catalogue_flows, catalogue_folder
     from pipeline.flows.compile import load_flow
-    from pipeline.flows.files import flow_files
 
     file = Path(name)
     if file.suffix in (".yaml", ".yml"):
@@ -101,11 +99,10 @@ def _find(name: str, say: Any) -> "tuple[str, str, CompiledFlow]":
         except OSError as error:
             raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
         return text, str(file), load_flow(text, load_apps(), str(file))
-    for path in flow_files(CATALOGUE):
-        text = path.read_text(encoding="utf-8")
-        compiled = load_flow(text, load_apps(), str(path))
+    for ready in catalogue_flows(catalogue_folder(read_settings().catalogue)):
+        compiled = load_flow(ready.text, load_apps(), str(ready.file))
         if compiled.id == name:
-            return text, str(path), compiled
+            return ready.text, str(ready.file), compiled
     with installation(say=say) as here:
         stored = here.control().flow(name)
     if stored is None:

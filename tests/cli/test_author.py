@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from pipeline.cli.exits import Exit
 from pipeline.flows.files import cases_beside
 from tests.cli.conftest import Cli
@@ -74,3 +76,18 @@ def test_the_schema_of_flows_is_printed_for_editors(bare_cli: Cli) -> None:
 
     assert ran.code == Exit.GOOD
     assert json.loads(ran.out)["title"] == "A flow"
+
+
+def test_the_catalogue_is_found_from_any_folder_and_may_be_one_of_your_own(
+    bare_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = bare_cli("flows", "show", FLOW.stem, "--json")
+    assert (shown.code, Path(shown.rows[0]["file"]).name) == (Exit.GOOD, FLOW.name)
+
+    own = tmp_path / "own"
+    bare_cli.environment.setenv("PIPELINE_CATALOGUE", str(own))
+    assert f"PIPELINE_CATALOGUE: {own} is no folder" in bare_cli("flows", "lint").err
+    own.mkdir()
+    (own / "mine.yaml").write_text(FLOW.read_text().replace(f"id: {FLOW.stem}", "id: mine"))
+    assert bare_cli("flows", "show", "mine", "--json").rows[0]["id"] == "mine"
