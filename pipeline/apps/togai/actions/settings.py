@@ -69,6 +69,7 @@ class PutSetting:
     repeat: ClassVar[str] = "idempotent"
     safe: ClassVar[str] = "The setting is looked up by its full id first, and written only where its value differs."
     calls: ClassVar[str] = "1 read; 1 write where the value differs; 0 where we wrote it before"
+    names: ClassVar[tuple[str, ...]] = ("entity_type", "entity_id", "id", "namespace")
     input = PutSettingInput
     output = PutSettingOutput
 
