@@ -24,6 +24,8 @@ TRANSITIONS = {
     "REFUND_INITIATED": {"REFUND_COMPLETED"},
     "UN_COLLECTIBLE": {"PAID", "VOID"},
 }
+OWNERLESS = frozenset({"COMPOSITE"})
+"""Types of invoices that no account owns; any account of the group may pay them."""
 
 
 class InvoiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,22 +131,30 @@ def set_status(state: State, id_: str, status: str) -> Json:
     """Move an invoice on, as the table allows. PAID settles the rest."""
     invoice = _move(state.invoice(id_), status)
     if status == "PAID":
-        invoice["paidAmount"] = invoice["totalAmount"]
+        invoice |= {"paidAmount": invoice["totalAmount"], "invoiceClass": _class_when_paid(invoice)}
     if status == "DUE":
         return generate(state, id_)
     return changed(state, invoice | {"updatedAt": state.now()})
 
 
-def pay(state: State, id_: str, amount: Decimal) -> Json:
-    """Book a payment. Raises Refusal where nothing is due, or less than `amount`."""
+def payable(state: State, id_: str, account_id: str, amount: Decimal) -> Json:
+    """The invoice as it is once an account has paid `amount`. Raises Refusal where that is not due, or not its own."""
     invoice = state.invoice(id_)
-    if invoice["status"] not in ("DUE", "PARTIALLY_PAID"):
-        raise bad(f"Invoice {id_} is {invoice['status']} and can't be paid")
+    if invoice["ownerId"] != account_id and invoice["invoiceType"] not in OWNERLESS:
+        raise bad(f"Invoice {id_} is not of account {account_id}")
     paid = invoice["paidAmount"] + amount
     if paid > invoice["totalAmount"]:
         raise bad(f"Invoice {id_} has less than {amount} due")
     status = "PAID" if paid == invoice["totalAmount"] else "PARTIALLY_PAID"
-    return changed(state, invoice | {"paidAmount": paid, "status": status, "updatedAt": state.now()})
+    if status not in TRANSITIONS.get(invoice["status"], ()) and invoice["status"] != "PARTIALLY_PAID":
+        raise bad(f"Invoice {id_} is {invoice['status']} and can't be paid")
+    class_ = _class_when_paid(invoice) if status == "PAID" else invoice["invoiceClass"]
+    return {**invoice, "paidAmount": paid, "status": status, "invoiceClass": class_, "updatedAt": state.now()}
+
+
+def pay(state: State, id_: str, amount: Decimal) -> Json:
+    """Book a payment of whoever owes it. Raises Refusal where nothing is due, or less than `amount`."""
+    return changed(state, payable(state, id_, state.invoice(id_)["ownerId"], amount))
 
 
 def changed(state: State, invoice: Json) -> Json:
@@ -158,6 +168,11 @@ def summary(invoice: Json) -> Json:
     """The invoice as lists show it: no trees."""
     hidden = ("usageInfo", "revenueInfo", "metadata", "info", "autoAdvance")
     return {name: value for name, value in invoice.items() if name not in hidden}
+
+
+def _class_when_paid(invoice: Json) -> str:
+    """An order becomes an invoice once it is paid."""
+    return "INVOICE" if invoice["invoiceClass"] == "ORDER" else str(invoice["invoiceClass"])
 
 
 def _move(invoice: Json, status: str) -> Json:

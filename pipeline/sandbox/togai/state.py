@@ -73,7 +73,7 @@ class State:
     def create_customer(self, body: Json) -> Json:
         """A customer with a first account, made from the customer where the body has none. Gives the customer."""
         for name in ("id", "name", "primaryEmail", "address"):
-            if not body.get(name):
+            if body.get(name) in (None, ""):
                 raise bad(f"{name} is required")
         if body["id"] in self.customers:
             raise bad(f"Customer with id {body['id']} already exists")

@@ -120,7 +120,8 @@ def test_a_payment_settles_an_invoice_in_parts(togai: Togai) -> None:
     assert answer.status_code == 201
     assert answer.json()["externalPaymentReferences"]["transactionNumber"] == "460000000042059"
     assert got(togai, id_)["status"] == "PARTIALLY_PAID"
-    rest = {**body, "totalAmount": 199.5, "lineItemRecords": [{"type": "INVOICE", "togaiId": id_, "amount": 199.5}]}
+    record = {"type": "INVOICE", "togaiId": id_, "amount": 199.5, "order": 1}
+    rest = {**body, "totalAmount": 199.5, "lineItemRecords": [record]}
     assert togai.call("POST", "/payments", rest).status_code == 201
     assert got(togai, id_)["status"] == "PAID"
     assert togai.call("POST", "/payments", rest).status_code == 400
@@ -146,7 +147,8 @@ def test_a_custom_invoice_is_made_once_an_idempotency_key(togai: Togai) -> None:
 
 def test_credits_are_granted_once_a_key_and_voided(togai: Togai) -> None:
     togai.customer("acme")
-    body = {"creditRequests": [{"accountId": "acme", "creditAmount": 50, "idempotencyKey": "k"}]}
+    asked = {"accountId": "acme", "purpose": "Goodwill", "effectiveFrom": "2026-01-01", "priority": 1}
+    body = {"creditRequests": [{**asked, "creditAmount": 50, "idempotencyKey": "k"}]}
     ids = {togai.call("POST", "/credits", body).json()["credits"][0]["id"] for _ in range(2)}
     assert len(ids) == 1
     togai.call("POST", f"/credits/{ids.pop()}/void")

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import msgspec
 
-from pipeline.apps.base import Applied, Call, Plan, Refuse, Session, View
+from pipeline.apps.base import Applied, Call, Plan, Session, View
 from pipeline.apps.togai.actions.common import LISTS, ref
+from pipeline.apps.togai.actions.target import Missing, Target, find
 from pipeline.apps.togai.client import request
 from pipeline.apps.togai.documents import ACCOUNT, CREDIT, CUSTOMER, INVOICE, PAYMENT
 from pipeline.apps.togai.versions import version_of
 from pipeline.errors import Refused
 from pipeline.schemas import togai
+from pipeline.schemas.records import ObjectRef
 
 TREES = frozenset({"revenueInfo", "usageInfo"})
 
 
 class GetInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The tenant's own id for accounts and customers, Togai's for what else there is."""
+    """`id` is the tenant's own for accounts and customers, Togai's for what else there is; or `source` is the object
+    that it is mapped to, and `missing` says what to do where there is none.
+    """
 
-    id: str
+    id: str = ""
+    source: ObjectRef | None = None
+    missing: Missing = "refuse"
 
 
 def _without_trees(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
@@ -47,9 +54,10 @@ class _Get:
     object: ClassVar[str]
 
     def plan(self, input: GetInput, view: View) -> Plan:
-        if not input.id:
-            return Refuse(f"an id of the {self.object} is needed", cause="invalid", code="missing_field")
-        return Call("read", request("GET", LISTS[self.object], input.id), state=input)
+        target = find(view, self.object, input.id, input.source, input.missing)
+        if not isinstance(target, Target):
+            return target
+        return Call("read", request("GET", LISTS[self.object], target.id), state=target)
 
     async def apply(self, call: Call, session: Session) -> Applied:
         data = await session.send(call.request)
@@ -75,7 +83,7 @@ class GetAccount(_Get):
 
     def plan(self, input: GetInput, view: View) -> Plan:
         plan = super().plan(input, view)
-        return Call("read", plan.request, most=2, state=input) if isinstance(plan, Call) else plan
+        return replace(plan, most=2) if isinstance(plan, Call) else plan
 
     async def apply(self, call: Call, session: Session) -> Applied:
         applied = await super().apply(call, session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.sandbox.http import Reply, Request, Route
 from pipeline.sandbox.togai.errors import bad
 from pipeline.sandbox.togai.listing import Listing, combinations
-from pipeline.sandbox.togai.routes.customers import object_of
+from pipeline.sandbox.togai.shapes import ChangedAccount, NewAccount, body_of
 from pipeline.sandbox.togai.state import ACCOUNT_FIELDS, State
 
 LISTING = Listing(
@@ -21,7 +21,7 @@ GROUPS = Listing({})
 
 
 def create(state: State, request: Request) -> Reply:
-    account = state.create_account(object_of(request))
+    account = state.create_account(body_of(request, NewAccount))
     request.applied("created", "accounts", account["id"])
     return Reply(201, account)
 
@@ -44,11 +44,11 @@ def list_(state: State, request: Request) -> Reply:
 def update(state: State, request: Request) -> Reply:
     """`metadata` is replaced as a whole. The currency can't change."""
     before = state.account(request.params[0])
-    body = object_of(request)
+    body = body_of(request, ChangedAccount)
     if body.get("invoiceCurrency", before["invoiceCurrency"]) != before["invoiceCurrency"]:
         raise bad("The currency of an account can't be changed")
-    if body.get("status", "ACTIVE") not in ("ACTIVE", "DRAFT"):
-        raise bad("status must be ACTIVE or DRAFT")
+    if before["status"] == "ARCHIVED":
+        raise bad("The account is archived")
     after = {
         **before,
         **{name: body[name] for name in ("name", "status", *ACCOUNT_FIELDS) if name in body},
@@ -70,7 +70,7 @@ def archive(state: State, request: Request) -> Reply:
 
 
 def create_group(state: State, request: Request) -> Reply:
-    group = state.create_group(object_of(request))
+    group = state.create_group(body_of(request))
     request.applied("created", "invoice_groups", group["id"])
     return Reply(200, group)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from pipeline.sandbox.http import Reply, Request, Route
 from pipeline.sandbox.togai.errors import bad, not_found
 from pipeline.sandbox.togai.listing import Listing, combinations
-from pipeline.sandbox.togai.routes.customers import object_of
+from pipeline.sandbox.togai.shapes import NewCredits, body_of
 from pipeline.sandbox.togai.state import State
 from pipeline.sandbox.wire import Json
 
@@ -19,10 +21,11 @@ LISTING = Listing(
 def create(state: State, request: Request) -> Reply:
     """A list of grants; one with an `idempotencyKey` that is known is not granted again."""
     made = []
-    for grant in object_of(request).get("creditRequests") or []:
-        account = state.account(str(grant.get("accountId")))
-        if "creditAmount" not in grant:
-            raise bad("creditAmount is required")
+    for grant in body_of(request, NewCredits)["creditRequests"]:
+        account = state.account(grant["accountId"])
+        amount = grant["creditAmount"]
+        if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or amount <= 0:
+            raise bad("creditAmount must be a number above zero")
         key = grant.get("idempotencyKey")
         known = next((c for c in state.credits.values() if key and c.get("idempotencyKey") == key), None)
         credit: Json = known or {
@@ -52,6 +55,8 @@ def list_(state: State, request: Request) -> Reply:
 
 def void(state: State, request: Request) -> Reply:
     credit = _get(state, request.params[0])
+    if credit["status"] != "ACTIVE":
+        raise bad(f"Credit {credit['id']} is {credit['status']} and can't be voided")
     state.credits[credit["id"]] = {**credit, "status": "VOIDED", "updatedAt": state.now()}
     request.applied("voided", "credits", credit["id"])
     return Reply(200, {"success": True})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.sandbox.http import Reply, Request, Route
-from pipeline.sandbox.togai.errors import bad
 from pipeline.sandbox.togai.listing import Listing, combinations
+from pipeline.sandbox.togai.shapes import ChangedCustomer, NewCustomer, body_of
 from pipeline.sandbox.togai.state import State
 from pipeline.sandbox.wire import Json
 
@@ -13,7 +13,7 @@ LISTING = Listing({"id": "id", "status": "status"}, combinations("id", "status")
 
 def create(state: State, request: Request) -> Reply:
     """The answer has another shape than GET: no status or times, the account and the settings nested."""
-    body = object_of(request)
+    body = body_of(request, NewCustomer)
     customer = state.create_customer(body)
     account_id: str = (body.get("account") or {}).get("id") or customer["id"]
     request.applied("created", "customers", customer["id"])
@@ -33,7 +33,7 @@ def list_(state: State, request: Request) -> Reply:
 
 def update(state: State, request: Request) -> Reply:
     before = state.customer(request.params[0])
-    body = object_of(request)
+    body = body_of(request, ChangedCustomer)
     after: Json = {**before, **{name: body[name] for name in ("name", "primaryEmail", "address") if name in body}}
     request.applied("unchanged" if after == before else "updated", "customers", before["id"])
     after["updatedAt"] = state.now()
@@ -48,17 +48,6 @@ def archive(state: State, request: Request) -> Reply:
     state.touch("customer", customer["id"])
     request.applied("archived", "customers", customer["id"])
     return Reply(200, {"success": True})
-
-
-def object_of(request: Request) -> Json:
-    """The body as an object. Raises Refusal for anything else."""
-    try:
-        body = request.json()
-    except ValueError as error:
-        raise bad("The body is not JSON") from error
-    if not isinstance(body, dict):
-        raise bad("The body must be an object")
-    return body
 
 
 ROUTES = (

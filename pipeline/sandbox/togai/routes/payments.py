@@ -7,15 +7,13 @@ from typing import Any
 
 from pipeline.sandbox.clock import utc
 from pipeline.sandbox.http import Reply, Request, Route
-from pipeline.sandbox.togai.documents import pay
+from pipeline.sandbox.togai.documents import pay, payable
 from pipeline.sandbox.togai.errors import bad, not_found
 from pipeline.sandbox.togai.listing import Listing, combinations
 from pipeline.sandbox.togai.money import ZERO
-from pipeline.sandbox.togai.routes.customers import object_of
+from pipeline.sandbox.togai.shapes import NewPayment, body_of
 from pipeline.sandbox.togai.state import State
 
-REQUIRED = ("accountId", "currency", "totalAmount", "externalPaymentReference", "lineItemRecords")
-SOURCES = ("GATEWAY", "CASH", "CHEQUE", "BANK_TRANSFER", "CARD")
 LISTING = Listing(
     {"id": "id", "account_id": "accountId", "created_at": "createdAt"},
     combinations("id", "account_id", "account_id+created_at"),
@@ -25,27 +23,23 @@ LISTING = Listing(
 
 def create(state: State, request: Request) -> Reply:
     """The answer spells the reference in the plural and its time has no zone."""
-    body = object_of(request)
-    for name in REQUIRED:
-        if not body.get(name):
-            raise bad(f"{name} is required")
+    body = body_of(request, NewPayment)
     account = state.account(body["accountId"])
     if body["currency"] != account["invoiceCurrency"]:
         raise bad(f"Account {account['id']} is billed in {account['invoiceCurrency']}")
     reference = body["externalPaymentReference"]
-    if not reference.get("transactionNumber") or reference.get("sourceType") not in SOURCES:
-        raise bad("externalPaymentReference needs a transactionNumber and a sourceType")
+    amounts = [_amount(record.get("amount")) for record in body["lineItemRecords"]]
+    if min(amounts) <= 0 or sum(amounts, ZERO) > _amount(body["totalAmount"]):
+        raise bad("The records must be above zero, and not more than the totalAmount")
     parts = [
-        (record["togaiId"], _amount(record.get("amount")))
-        for record in body["lineItemRecords"]
-        if record.get("type") == "INVOICE"
+        (str(record.get("togaiId")), amount)
+        for record, amount in zip(body["lineItemRecords"], amounts, strict=True)
+        if record["type"] == "INVOICE"
     ]
-    if sum((amount for _, amount in parts), ZERO) > _amount(body["totalAmount"]):
-        raise bad("The records are more than the totalAmount")
+    if len({id_ for id_, _ in parts}) < len(parts):
+        raise bad("An invoice can be named once")
     for id_, amount in parts:
-        invoice = state.invoice(id_)
-        if invoice["totalAmount"] - invoice["paidAmount"] < amount:
-            raise bad(f"Invoice {id_} has less than {amount} due")
+        payable(state, id_, account["id"], amount)
     for id_, amount in parts:
         pay(state, id_, amount)
     payment = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pipeline.sandbox.http import Reply, Request, Route
 from pipeline.sandbox.togai.errors import bad, not_found
 from pipeline.sandbox.togai.listing import Listing
-from pipeline.sandbox.togai.routes.customers import object_of
+from pipeline.sandbox.togai.shapes import body_of
 from pipeline.sandbox.togai.state import State, setting_id
 from pipeline.sandbox.wire import Json
 
@@ -19,7 +19,7 @@ LISTING = Listing({"entity_type": "entityType", "entity_id": "entityId", "settin
 
 
 def create(state: State, request: Request) -> Reply:
-    body = object_of(request)
+    body = body_of(request)
     for name in REQUIRED:
         if not isinstance(body.get(name), str):
             raise bad(f"{name} is required and must be a string")
@@ -37,7 +37,7 @@ def create(state: State, request: Request) -> Reply:
 
 def update(state: State, request: Request) -> Reply:
     before = _get(state, request.params[0])
-    body = object_of(request)
+    body = body_of(request)
     after: Json = {**before, **{name: body[name] for name in ("name", "value", "dataType") if name in body}}
     state.settings[request.params[0]] = after
     action = "unchanged" if after == before else "updated"
