@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.apps.base import App, Transport
 from pipeline.apps.transport import HttpTransport
 from pipeline.control.connections import check, connect
-from pipeline.control.files import read_files
+from pipeline.control.files import Desired, read_files
 from pipeline.control.plan import ApplyPlan, Change, FlowCheck, PlannedConnection, make_plan
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import Controlled, ControlSnapshot
@@ -67,6 +67,10 @@ class Applier:
         `key_lost`: credentials that were sealed under a key that is gone are taken anew from the files.
         """
         return make_plan(read_files(files), stored, self.apps, self.check_flow, self.box, key_lost=key_lost)
+
+    def planned(self, desired: Desired, stored: ControlSnapshot, *, move_links: bool = True) -> ApplyPlan:
+        """As `plan`, of what was typed or sent."""
+        return make_plan(desired, stored, self.apps, self.check_flow, self.box, move_links=move_links)
 
     async def apply(self, plan: ApplyPlan, stored: ControlSnapshot, writer: ControlWriter) -> list[Done]:
         """Write what changed. Each connection is written as soon as its code was exchanged: the code works once.

@@ -66,13 +66,17 @@ class ConnectionForm(_Form):
 
 
 class LinkForm(_Form):
-    """A flow switched on, as a person writes it: one connection id for each app of the flow."""
+    """A flow switched on, as a person writes it: one connection id for each app of the flow.
+
+    `version` of the flow, where it shall not be the one that was applied last.
+    """
 
     id: Id
     flow: str
     connections: dict[str, str]
     options: dict[str, Any] = {}
     enabled: bool = True
+    version: str = ""
 
 
 class ControlForm(_Form):

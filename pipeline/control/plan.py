@@ -127,9 +127,13 @@ def make_plan(
     box: SecretBox,
     *,
     key_lost: bool = False,
+    move_links: bool = True,
 ) -> ApplyPlan:
-    """Raises `Faults` with every fault of the files at once."""
-    planner = _Planner(desired, stored, apps, check_flow, box, key_lost)
+    """Raises `Faults` with every fault of the files at once.
+
+    `move_links`: links that are not written run the version of their flow that is applied now, else they stay.
+    """
+    planner = _Planner(desired, stored, apps, check_flow, box, key_lost, move_links)
     plan = planner.plan()
     if planner.faults:
         raise Faults(planner.faults)
@@ -145,8 +149,9 @@ class _Planner:
         check_flow: FlowCheck,
         box: SecretBox,
         key_lost: bool,
+        move_links: bool,
     ) -> None:
-        self._key_lost = key_lost
+        self._key_lost, self._move_links = key_lost, move_links
         self._desired, self._stored, self._apps, self._check_flow, self._box = desired, stored, apps, check_flow, box
         self.faults = list(desired.faults)
         self._app_of = {id: connection.app for id, connection in stored.connections.items()}
@@ -161,7 +166,8 @@ class _Planner:
         connections = [plan for written in self._desired.connections if (plan := self._connection(written))]
         flows = [change for file, text in self._desired.flows if (change := self._flow(str(file), text))]
         links = [change for written in self._desired.links if (change := self._link(written))]
-        links += self._moved_links({written.form.id for written in self._desired.links})
+        if self._move_links:
+            links += self._moved_links({written.form.id for written in self._desired.links})
         if not self.faults:
             self._rivals(links)
         return ApplyPlan(tuple(connections), tuple(flows), tuple(links))
@@ -237,6 +243,8 @@ class _Planner:
 
     def _link(self, written: Written) -> Change | None:
         form: LinkForm = written.form
+        if form.version:
+            return self._link_to(written, self._version_named(written))
         flow = self._flow_named(form.flow)
         if flow is None:
             # A flow of these files that does not compile may be the one that is meant: it has its own faults.
@@ -245,6 +253,12 @@ class _Planner:
                 message = f"no flow {form.flow!r}; there are: {', '.join(known) or 'none'}"
                 self.faults.append(written.fault(message, "flow"))
             return None
+        return self._link_to(written, flow)
+
+    def _link_to(self, written: Written, flow: CheckedFlow | None) -> Change | None:
+        if flow is None:
+            return None
+        form: LinkForm = written.form
         before = len(self.faults)
         for app in sorted(set(flow.apps) - form.connections.keys()):
             self.faults.append(written.fault(f"flow {flow.id!r} needs a connection for app {app!r}", "connections"))
@@ -282,6 +296,23 @@ class _Planner:
                 self._broken_flows += 1
                 self.faults += _flow_faults(error, f"stored flow {id}")
         return self._checked.get(id)
+
+    def _version_named(self, written: Written) -> CheckedFlow | None:
+        form: LinkForm = written.form
+        applied = self._checked.get(form.flow)
+        if applied is not None and applied.version == form.version:
+            return applied
+        record = self._stored.flows.get((form.flow, form.version))
+        if record is None:
+            there = ", ".join(version for id, version in self._stored.flows if id == form.flow) or "none"
+            message = f"flow {form.flow!r} has no version {form.version!r}; there are: {there}"
+            self.faults.append(written.fault(message, "version"))
+            return None
+        try:
+            return self._check_flow(record.text, record.file)
+        except ConfigurationError as error:
+            self.faults += _flow_faults(error, f"version {form.version} of flow {form.flow}")
+            return None
 
     def _moved_links(self, written: Collection[str]) -> list[Change]:
         """Links that no file names run the version of their flow that is applied now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.settings import Settings
@@ -11,10 +12,14 @@ from pipeline.settings import Settings
 if TYPE_CHECKING:
     from pipeline.apps.base import App
     from pipeline.control.apply import Applier
-    from pipeline.control.plan import CheckedFlow
+    from pipeline.control.files import Desired
+    from pipeline.control.manage.flows import Flows
+    from pipeline.control.manage.links import Links
+    from pipeline.control.plan import ApplyPlan
     from pipeline.control.secrets import SecretBox
     from pipeline.control.snapshot import ControlSnapshot
     from pipeline.control.store import ControlStore
+    from pipeline.flows.compile import CompiledFlow
     from pipeline.kafka.clients import KafkaAccess
     from pipeline.operations.lookup import Lookup
     from pipeline.operations.opened import Opened
@@ -23,11 +28,11 @@ if TYPE_CHECKING:
     from pipeline.schemas.topics import Topics
 
 
-def flow_check(apps: Mapping[str, App]) -> Callable[[str, str], CheckedFlow]:
-    """Compiles flows against the installed apps."""
+def flow_check(apps: Mapping[str, App]) -> Callable[[str, str], CompiledFlow]:
+    """Compiles flows against the installed apps; each text once."""
     from pipeline.flows.compile import load_flow
 
-    return lambda text, file: load_flow(text, apps, file)
+    return lru_cache(maxsize=256)(lambda text, file: load_flow(text, apps, file))
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class Parts:
     topics: Topics
     codec: Codec
     access: KafkaAccess
+
+    @cached_property
+    def check_flow(self) -> Callable[[str, str], CompiledFlow]:
+        return flow_check(self.apps)
 
     def store(self) -> ControlStore:
         from pipeline.control.store import ControlStore
@@ -59,7 +68,22 @@ class Parts:
     def applier(self, *, probe: bool = True) -> Applier:
         from pipeline.control.apply import Applier
 
-        return Applier(self.apps, flow_check(self.apps), self.box(), probe=probe)
+        return Applier(self.apps, self.check_flow, self.box(), probe=probe)
+
+    def flows(self, stored: ControlSnapshot) -> Flows:
+        from pipeline.control.manage.flows import Flows
+        from pipeline.flows.catalogue import catalogue_flows, catalogue_folder
+
+        ready = [(str(flow.file), flow.text) for flow in catalogue_flows(catalogue_folder(self.settings.catalogue))]
+        return Flows(stored, ready, self.check_flow, self._plan)
+
+    def links(self, stored: ControlSnapshot) -> Links:
+        from pipeline.control.manage.links import Links
+
+        return Links(self.flows(stored), self._plan)
+
+    def _plan(self, desired: Desired, stored: ControlSnapshot, move_links: bool) -> ApplyPlan:
+        return self.applier(probe=False).planned(desired, stored, move_links=move_links)
 
     def lookup(self) -> Lookup:
         from pipeline.operations.lookup import Lookup

@@ -74,6 +74,24 @@ class Views:
             skipped = connection.execute(select(func.count()).where(runs.status == RunStatus.SKIPPED)).scalar_one()
         return Kept(total, skipped, since)
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Runs that are kept, by link and status. Raises `DatabaseUnavailable`."""
+        runs = tables.runs.c
+        query = select(runs.link, runs.status, func.count()).where(runs.link != "").group_by(runs.link, runs.status)
+        found: dict[str, dict[str, int]] = {}
+        with self.database.reading() as connection:
+            for link, status, count in connection.execute(query.order_by(runs.link, runs.status)):
+                found.setdefault(link, {})[str(status)] = count
+        return found
+
+    def open_runs(self, *, link: str = "", flow: str = "") -> int:
+        """Runs of a link or of a flow that have not ended, as far as the log knows. Raises `DatabaseUnavailable`."""
+        runs = tables.runs.c
+        query = select(func.count()).where(runs.status.in_([RunStatus.PENDING, RunStatus.WAITING]))
+        query = query.where(*(column == key(text) for column, text in ((runs.link, link), (runs.flow, flow)) if text))
+        with self.database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
 
 def _left(position: int, end: int) -> int:
     """A position beyond the end, which was looked up later, is one of a topic that was made anew since."""
