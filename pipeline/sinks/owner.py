@@ -31,6 +31,7 @@ from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Start, Tick
 from pipeline.sinks.timers import Timers
+from pipeline.sinks.unsettled import Unsettled
 from pipeline.sinks.verbs import VERBS, obey
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,8 @@ class Owner:
         self._verbs: list[Entry] = []
         self._last_taken = 0.0
         self._checks = Checks(state)
+        self.unsettled = Unsettled(self._known, app, state, shared.mappings)
+        self._fetched: list[tuple[Entry, Applied, set[str]]] = []
         self._polls = Polls(state)
         self._halted = False
 
@@ -141,7 +144,7 @@ class Owner:
             self.state.dirty = True
         if entry is None:
             if outcome.start.poll is not None:
-                self._polls.end(self, outcome, tick)
+                self._polls.end(self, outcome, tick, outdated=self._outdated(outcome))
             else:
                 self._checks.end(outcome, self._outdated(outcome))
             self._halted = False
@@ -154,7 +157,12 @@ class Owner:
         match outcome.error:
             case None:
                 assert isinstance(outcome.value, Applied)
-                self._applied(entry, outcome.value, tick)
+                emit, subject = entry.command.emit, entry.command.run.subject
+                writes = self.unsettled.writes(emit.type.partition(".")[2], subject) if emit is not None else set()
+                if writes:
+                    self._fetched.append((entry, outcome.value, writes))
+                else:
+                    self._applied(entry, outcome.value, tick)
             case NotStarted():
                 entry.state = LedgerState.QUEUED
                 self.parties.make_ready(entry)
@@ -223,6 +231,8 @@ class Owner:
         for verb in self._verbs:
             obey(self, verb, tick)
         self._verbs.clear()
+        self._go_on_with_fetched(tick)
+        self._polls.go_on(self, tick)
         if not self.closing:
             if self.state.must_check(tick.now):
                 self._checks.begin(self, tick)
@@ -318,6 +328,15 @@ class Owner:
                 self._refuse(entry, "conflict", "mapping_clash", clash, tick)
                 return
         self._finish(entry, records.applied(done, doubted=entry.doubted), tick)
+
+    def _go_on_with_fetched(self, tick: Tick) -> None:
+        """What was fetched while a write was open that may have made it. A successor fetches it again."""
+        held, self._fetched = self._fetched, []
+        for entry, done, writes in held:
+            if left := self.unsettled.still(writes):
+                self._fetched.append((entry, done, left))
+            else:
+                self._applied(entry, done, tick)
 
     def _failed(self, entry: Entry, error: EffectError, tick: Tick) -> None:
         now, limiter = tick.now, self.state.limiter

@@ -7,18 +7,20 @@ twice for good, nor left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
-from pipeline.apps.base import Poll, Polled, Polling
+from pipeline.apps.base import Found, Poll, Polled, Polling
 from pipeline.errors import Stopped, Wait
-from pipeline.schemas.envelope import Event, event_id
-from pipeline.schemas.records import Lane
+from pipeline.schemas.envelope import Event, derive_id, event_id
+from pipeline.schemas.records import Connection, Lane
 from pipeline.sinks.checking import wait_until
 from pipeline.sinks.echo import echo_of
 from pipeline.sinks.ending import LARGEST
-from pipeline.sinks.outcome import Interrupted, NotStarted, Outcome
+from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Start, Tick
 
@@ -28,6 +30,18 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 AFTER_A_FAULT = 60.0
+LARGEST_CURSORS = 700_000
+"""Bytes of all cursors of a connection: they are in its one row, which must always be taken."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """What a step of `poll` gave, which was asked of `connection`, and the open writes that it waits for."""
+
+    poll: str
+    polled: Polled
+    connection: Connection
+    writes: set[str]
 
 
 class Polls:
@@ -40,9 +54,10 @@ class Polls:
         self._reserved_at = 0.0
         self._due: dict[str, float] = {}
         self._memory: dict[str, dict[str, Any]] = {}
+        self._held: _Held | None = None
 
     def begin(self, owner: Owner, tick: Tick) -> None:
-        if self.under_way or not self._state.wanted.triggers:
+        if self.under_way or self._held is not None or not self._state.wanted.triggers:
             return
         for poll in owner.app.polls.values():
             if tick.now >= self._due.get(poll.name, 0.0) and self._wanted(poll):
@@ -60,18 +75,22 @@ class Polls:
         self.under_way = ""
         self._state.limiter.settle(self._reserved_at, self._reserved, 0, 0.0)
 
-    def end(self, owner: Owner, outcome: Outcome, tick: Tick) -> None:
+    def end(self, owner: Owner, outcome: Outcome, tick: Tick, *, outdated: bool) -> None:
+        """`outdated`: it tells of credentials or settings that were replaced since, and is made again with these."""
         name, self.under_way = self.under_way, ""
         state = self._state
         state.limiter.settle(self._reserved_at, self._reserved, outcome.made, outcome.sent or tick.now)
         state.dirty = True
         match outcome.error:
+            case None | Stopped() if outdated:
+                pass
             case None:
                 assert isinstance(outcome.value, Polled)
-                self._due[name] = tick.now + outcome.value.after
-                state.cursors[name] = dict(outcome.value.cursor)
-                self._publish(owner, outcome.value, tick)
-            case NotStarted() | Interrupted():
+                found = outcome.value.found
+                writes = [owner.unsettled.writes(each.trigger, each.subject) for each in found]
+                self._held = _Held(name, outcome.value, state.connection, set().union(*writes))
+                self.go_on(owner, tick)
+            case NotStarted():
                 pass
             case Stopped() as error:
                 state.stop(str(error))
@@ -80,9 +99,30 @@ class Polls:
                 self._due[name] = wait_until(error, tick.now)
                 if error.scope == "connection":
                     state.limiter.block(self._due[name])
+                else:
+                    state.limiter.one_too_many()
             case error:
                 self._due[name] = tick.now + AFTER_A_FAULT
                 log.warning("a poll failed and is tried again", connection=state.id, poll=name, reason=str(error))
+
+    def go_on(self, owner: Owner, tick: Tick) -> None:
+        """Write down what a step gave, once no write is open any more that may have made some of it.
+
+        A successor asks again, and so does who has other credentials or settings by then.
+        """
+        held = self._held
+        if held is None or (left := owner.unsettled.still(held.writes)):
+            if held is not None:
+                held.writes = left
+            return
+        self._held = None
+        if held.connection is not self._state.connection:
+            return
+        try:
+            self._take(owner, held.poll, held.polled, tick)
+        except Exception:  # an app's fault, which must not stop the others
+            self._due[held.poll] = tick.now + AFTER_A_FAULT
+            log.exception("what a poll gave cannot be written down", connection=self._state.id, poll=held.poll)
 
     def _wanted(self, poll: Poll) -> dict[str, tuple[Mapping[str, Any], ...]]:
         return {name: given for name, given in self._state.wanted.triggers.items() if name in poll.triggers}
@@ -93,25 +133,40 @@ class Polls:
         memory = self._memory.setdefault(poll.name, {})
         return poll, Polling(self._wanted(poll), cursor, memory, state.settings, state.profile or {}, now)
 
-    def _publish(self, owner: Owner, polled: Polled, tick: Tick) -> None:
-        app, state, shared = owner.app, self._state, owner.shared
-        for found in polled.found:
-            type_ = f"{app.name}.{found.trigger}"
-            event = Event(
-                id=event_id(state.id, type_, found.subject, found.sourceversion, found.data),
-                source=f"{app.name}/{state.id}",
-                type=type_,
-                subject=found.subject,
-                data=found.data,
-                connection=state.id,
-                party=app.party(found.trigger, found.data) or found.subject,
-                sourceversion=found.sourceversion,
-                echo=echo_of(
-                    found.trigger, found.subject, found.sourceversion, app, shared.mappings, state.wanted.scopes
-                ),
-            )
-            value = shared.codec.encode(event)
-            if len(value) > LARGEST:
-                log.error("what a poll found is too large for a topic", connection=state.id, subject=found.subject)
-                continue
-            tick.say(owner.index, shared.topics.events(app.name), event.key, value)
+    def _take(self, owner: Owner, name: str, polled: Polled, tick: Tick) -> None:
+        """The events and the cursor, or neither."""
+        state, topic = self._state, owner.shared.topics.events(owner.app.name)
+        cursors = {**state.cursors, name: dict(polled.cursor)}
+        if (size := len(msgspec.json.encode(cursors))) > LARGEST_CURSORS:
+            raise ValueError(f"its cursor makes the connection's row too large: {size} bytes")
+        events = [_event(found, owner) for found in polled.found]
+        said = [(event.key, owner.shared.codec.encode(event)) for event in events]
+        for key, value in said:
+            tick.say(owner.index, topic, key, value)
+        self._due[name] = tick.now + polled.after
+        state.cursors, state.dirty = cursors, True
+
+
+def _event(found: Found, owner: Owner) -> Event:
+    """What was found, under the id that a webhook of the same version leads to.
+
+    Where a topic does not take it, a hint of it: it is fetched, and ends as a command whose result says why.
+    """
+    app, state, shared = owner.app, owner.state, owner.shared
+    type_ = f"{app.name}.{found.trigger}"
+    event = Event(
+        id=event_id(state.id, type_, found.subject, found.sourceversion, found.data),
+        source=f"{app.name}/{state.id}",
+        type=type_,
+        subject=found.subject,
+        data=found.data,
+        connection=state.id,
+        party=app.party(found.trigger, found.data) or found.subject,
+        sourceversion=found.sourceversion,
+        echo=echo_of(found.trigger, found.subject, found.sourceversion, app, shared.mappings, state.wanted.scopes),
+    )
+    if len(shared.codec.encode(event)) <= LARGEST:
+        return event
+    log.warning("what a poll found is too large for a topic", connection=state.id, subject=found.subject)
+    hint = derive_id("hint", event.id)
+    return msgspec.structs.replace(event, id=hint, data=None, hint=True, echo="")

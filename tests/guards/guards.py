@@ -33,6 +33,7 @@ _LIMITER = "sinks/test_limiter.py::"
 _MAPPINGS = "sinks/test_mappings.py::"
 _TAKEOVER = "sinks/test_worker_takeover.py::"
 _COMMANDS = "sinks/test_worker_commands.py::"
+_POLLING = "sinks/test_polling.py::"
 _DECIDE = "agents/test_batch.py::"
 _CONTACTS = "apps/zohobooks/test_contacts.py::"
 _ZOMBIE = f"{_FAILURES}test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_when_it_wakes"
@@ -517,6 +518,58 @@ DEDUPE = (
     ),
 )
 
+POLLS = (
+    Guard(
+        "fetched-while-unsettled",
+        "what is fetched while a write is open that may have made it waits until it is known whose it is",
+        "pipeline/sinks/owner.py",
+        "                if writes:\n",
+        "                if False:\n",
+        "sinks/test_unsettled.py::"
+        "test_what_is_fetched_before_the_answer_of_the_write_that_made_it_is_known_as_an_echo_after_it",
+    ),
+    Guard(
+        "polled-while-unsettled",
+        "so does what a poll finds, with its cursor",
+        "pipeline/sinks/polling.py",
+        "(left := owner.unsettled.still(held.writes))",
+        "(left := set())",
+        "sinks/test_unsettled.py::test_what_a_poll_finds_meanwhile_waits_with_its_cursor_and_is_not_asked_for_again",
+    ),
+    Guard(
+        "poll-of-old-credentials",
+        "what was asked with credentials that were replaced since tells nothing of these",
+        "pipeline/sinks/polling.py",
+        "            case None | Stopped() if outdated:\n                pass\n",
+        "",
+        f"{_POLLING}test_what_was_asked_with_credentials_that_were_replaced_since_tells_nothing",
+    ),
+    Guard(
+        "poll-over-its-budget",
+        "a step that wants more calls than it may make is not tried again at once",
+        "pipeline/sinks/polling.py",
+        "                self._due[name] = tick.now + AFTER_A_FAULT\n                log.warning(",
+        "                log.warning(",
+        f"{_POLLING}test_a_step_that_wants_more_calls_than_it_may_make_does_not_spend_the_quota_on_trying",
+    ),
+    Guard(
+        "events-with-their-cursor",
+        "a step whose events or cursor cannot be written gives neither, and stops nothing",
+        "pipeline/sinks/polling.py",
+        "                except Exception:  # an app's fault",
+        "                except ZeroDivisionError:  # an app's fault",
+        f"{_POLLING}test_a_step_whose_events_or_cursor_cannot_be_written_gives_neither_and_stops_nothing",
+    ),
+    Guard(
+        "found-too-large",
+        "what a poll found and no topic takes is not lost",
+        "pipeline/sinks/polling.py",
+        "    if len(shared.codec.encode(event)) <= LARGEST:\n",
+        "    if True:\n",
+        f"{_POLLING}test_what_is_too_large_for_a_topic_becomes_a_hint_of_its_own_and_the_others_go_on",
+    ),
+)
+
 INPUT = (
     Guard(
         "clash-before-the-call",
@@ -585,4 +638,4 @@ INPUT = (
     ),
 )
 
-GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *INPUT)
+GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *INPUT)

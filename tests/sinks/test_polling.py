@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
+import pytest
 
 from pipeline.apps.base import Found, Pair, Polled, Polling, Quota, Session, Trigger
-from pipeline.errors import Retry, Stopped
+from pipeline.errors import Retry, Stopped, Wait
 from pipeline.flows.wanted import Wanted, wanted
-from pipeline.schemas.envelope import Event
+from pipeline.schemas.envelope import Event, event_id
 from pipeline.schemas.records import Connection, ConnectionState, FlowVersion, Link
 from pipeline.sinks.entry import Entry
-from pipeline.sinks.outcome import Outcome
+from pipeline.sinks.outcome import Interrupted, Outcome
 from pipeline.sinks.owner import Owner
-from pipeline.sinks.polling import AFTER_A_FAULT
+from pipeline.sinks.polling import AFTER_A_FAULT, LARGEST_CURSORS
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Tick
 from tests.sinks.test_behind import states
@@ -58,10 +59,19 @@ def polled(quota: Quota = FREE, *, asked: bool = True) -> Owner:
     return Owner(0, app, state, shared())
 
 
-def end(each: Owner, tick: Tick, value: Polled | None, error: Exception | None = None, at: float = 0.0) -> Tick:
+def end(
+    each: Owner,
+    tick: Tick,
+    value: Polled | None,
+    error: Exception | None = None,
+    *,
+    at: float = 0.0,
+    connection: Connection | None = None,
+) -> Tick:
+    """The step ends; `connection` is what it was made with."""
     (start,) = [start for start in tick.starts if start.poll is not None]
     after = Tick(T0 + at)
-    each.settle(Outcome(start, value, error, 1), after)
+    each.settle(Outcome(start, value, error, 1, connection=connection), after)
     each.advance(after)
     return after
 
@@ -128,6 +138,57 @@ def test_a_failed_step_is_tried_again_later_from_where_it_was() -> None:
     each = polled()
     end(each, advance(each), None, Retry("HTTP 503"))
     assert polls(advance(each, AFTER_A_FAULT - 1)) == []
+    assert len(polls(advance(each, AFTER_A_FAULT + 1))) == 1
+
+
+def test_a_step_that_wants_more_calls_than_it_may_make_does_not_spend_the_quota_on_trying() -> None:
+    each = polled()
+    end(each, advance(each), None, Interrupted("the calls reserved for this attempt are used up"))
+    assert polls(advance(each, AFTER_A_FAULT - 1)) == []
+
+
+def test_a_step_that_was_one_call_too_many_leaves_one_less_to_all() -> None:
+    each = polled(Quota(windows=(), day=None, in_flight=5))
+    end(each, advance(each), None, Wait("too many at once", scope="call"))
+    assert each.state.limiter.in_flight_limit == 4
+
+
+@pytest.mark.parametrize("error", [None, Stopped("the old token is dead")])
+def test_what_was_asked_with_credentials_that_were_replaced_since_tells_nothing(error: Stopped | None) -> None:
+    each = polled()
+    began = advance(each)
+    before = each.state.connection
+    each.state.configure(Connection(id="c", app="toy", secrets={"token": "new"}))
+    each.state.checked({})
+    tick = end(each, began, Polled([found("7")], {"since": "x"}, after=60), error, connection=before)
+    assert (each.state.stopped, events(tick), each.state.cursors) == ("", [], {})
+    assert len(polls(tick)) == 1, "it is asked again at once"
+
+
+def test_what_is_too_large_for_a_topic_becomes_a_hint_of_its_own_and_the_others_go_on() -> None:
+    each = polled()
+    large = Found(CHANGED, "7", {"id": "7", "text": "x" * 1_000_000}, "1")
+    hint, event = events(end(each, advance(each), Polled([large, found("8")], {"since": "x"}, after=60)))
+    assert (hint.subject, hint.party, hint.hint, hint.data) == ("7", "7", True, None)
+    assert (event.subject, event.hint) == ("8", False)
+    assert hint.id != event_id("c", "toy.thing.changed", "7", "1", None), "what is fetched is no repeat of it"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Polled([found("7"), Found(CHANGED, "8", {})], {"since": "x"}, after=60),
+        Polled([found("7")], {"seen": "x" * (LARGEST_CURSORS + 1)}, after=60),
+        Polled([found("7")], {"since": object()}, after=60),
+    ],
+    ids=["an event without what its party is told by", "a cursor that no row takes", "a cursor that is no value"],
+)
+def test_a_step_whose_events_or_cursor_cannot_be_written_gives_neither_and_stops_nothing(bad: Polled) -> None:
+    each = polled()
+    tick = end(each, advance(each), bad)
+    assert (events(tick), each.state.cursors) == ([], {})
+    each.add(Entry(command("1"), "t", 0, T0))
+    assert len(started(advance(each, 1))) == 1
     assert len(polls(advance(each, AFTER_A_FAULT + 1))) == 1
 
 
