@@ -556,8 +556,8 @@ POLLS = (
         "events-with-their-cursor",
         "a step whose events or cursor cannot be written gives neither, and stops nothing",
         "pipeline/sinks/polling.py",
-        "                except Exception:  # an app's fault",
-        "                except ZeroDivisionError:  # an app's fault",
+        "        except Exception:  # an app's fault",
+        "        except ZeroDivisionError:  # an app's fault",
         f"{_POLLING}test_a_step_whose_events_or_cursor_cannot_be_written_gives_neither_and_stops_nothing",
     ),
     Guard(

@@ -143,8 +143,9 @@ def test_a_failed_step_is_tried_again_later_from_where_it_was() -> None:
 
 def test_a_step_that_wants_more_calls_than_it_may_make_does_not_spend_the_quota_on_trying() -> None:
     each = polled()
-    end(each, advance(each), None, Interrupted("the calls reserved for this attempt are used up"))
-    assert polls(advance(each, AFTER_A_FAULT - 1)) == []
+    tick = end(each, advance(each), None, Interrupted("the calls reserved for this attempt are used up"))
+    assert polls(tick) == polls(advance(each, AFTER_A_FAULT - 1)) == []
+    assert len(polls(advance(each, AFTER_A_FAULT + 1))) == 1
 
 
 def test_a_step_that_was_one_call_too_many_leaves_one_less_to_all() -> None:
