@@ -138,10 +138,11 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Wait until `ref` has a counterpart."""
+    """Wait until `ref` has a counterpart. `brief`: for as long as one may be under way, and then as `Skip`."""
 
     ref: ObjectRef
     message: str
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The hash of a pair that is written in both directions: what was applied outbound, then what was applied inbound.
 
 ``<outbound>~<inbound>``: flows that start in Togai compare with the one, those that end there with the other. A side
-that has written nothing has "". A write of one direction may drop the other's: that one then looks at the object.
+that has written nothing has "". What changes an object in one direction drops the other's: the state that was applied
+there is no longer the state that is there, even if the very same one comes again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,6 @@ def inbound(hash_: str) -> str:
     return hash_.partition(_BETWEEN)[2]
 
 
-def with_inbound(hash_: str, applied: str) -> str:
-    """The pair's hash with what was applied in Togai now."""
-    return f"{outbound(hash_)}{_BETWEEN}{applied}"
+def with_inbound(applied: str) -> str:
+    """The pair's hash after a write in Togai."""
+    return f"{_BETWEEN}{applied}"

@@ -53,7 +53,14 @@ async def run(
         worker = Worker(
             access=access,
             topics=topics,
-            shared=Shared(topics, codec, MappingTable(codec), random.random, settings.parking_deadline_seconds),
+            shared=Shared(
+                topics,
+                codec,
+                MappingTable(codec),
+                random.random,
+                parking=settings.parking_deadline_seconds,
+                patience=settings.patience_seconds,
+            ),
             apps=apps,
             control=control,
             box=load_secret_box(settings),

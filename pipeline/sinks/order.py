@@ -63,6 +63,11 @@ class Order:
                 entry.state, entry.due = LedgerState.QUEUED, 0.0
                 self.go_on(entry)
 
+    def is_made(self, entry: Entry) -> bool:
+        """Whether something queued behind a parked `entry` makes what it waits for."""
+        queue = self.parties.queue(entry.command.party)
+        return any(self._makes(each.command) == entry.waits_for for each in queue if each is not entry)
+
     def release_mapped(self) -> None:
         """As `release`, for every key that is mapped by now."""
         for key in [key for key in self._parked if self._mapped(key)]:

@@ -374,7 +374,7 @@ class Owner:
 
     def _park(self, entry: Entry, plan: base.Park, tick: Tick) -> None:
         entry.reason = plan.message
-        self._timers.set(entry, entry.taken + self.shared.parking)
+        self._timers.set(entry, tick.now + self.shared.patience if plan.brief else entry.taken + self.shared.parking)
         self.order.park(entry, mapping_key(entry.command.scope, plan.ref))
         self._store(entry, tick)
 
@@ -384,6 +384,10 @@ class Owner:
         if isinstance(plan, base.Call) and plan.source is not None:
             return mapping_key(command.scope, plan.source)
         return ""
+
+    def _waits_briefly(self, entry: Entry) -> bool:
+        plan = self._try_plan(entry.command)
+        return isinstance(plan, base.Park) and plan.brief
 
     def _try_plan(self, command: Command) -> base.Plan | None:
         try:
@@ -407,7 +411,8 @@ class Owner:
             case LedgerState.WAITING | LedgerState.DOUBT:
                 self._timers.set(entry, entry.due)
             case LedgerState.PARKED:
-                self._timers.set(entry, entry.taken + self.shared.parking)
+                brief = self._waits_briefly(entry)
+                self._timers.set(entry, now + self.shared.patience if brief else entry.taken + self.shared.parking)
                 self.order.park(entry, entry.waits_for)
             case LedgerState.ASIDE:
                 pass
@@ -417,6 +422,11 @@ class Owner:
             if entry.state in (LedgerState.WAITING, LedgerState.DOUBT):
                 entry.state = LedgerState.QUEUED
                 self.parties.make_ready(entry)
+            elif entry.state is LedgerState.PARKED and self.state.running and self._waits_briefly(entry):
+                if self.order.is_made(entry):
+                    self._timers.set(entry, tick.now + self.shared.patience)
+                else:
+                    self._finish(entry, Ending(status=Status.SKIPPED, warnings=(entry.reason,)), tick)
             elif entry.state is LedgerState.PARKED and self.state.running:
                 message = f"given up after {timedelta(seconds=round(tick.now - entry.taken))}: {entry.reason}"
                 self._refuse(entry, "waited", "deadline", message, tick)

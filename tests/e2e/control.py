@@ -39,12 +39,14 @@ class ControlFile:
     def write(self, connections: Sequence[Mapping[str, Any]], links: Sequence[Mapping[str, Any]] = ()) -> Path:
         flows = os.path.relpath(ROOT / "configs" / "flows", self._directory)
         file = self._directory / "control.yaml"
-        asked = {"connections": list(connections), "flows": [f"{flows}/togai-*.yaml"], "links": list(links)}
+        asked = {"connections": list(connections), "flows": [f"{flows}/*.yaml"], "links": list(links)}
         file.write_text(yaml.safe_dump(asked), encoding="utf-8")
         return file
 
-    def togai(self, id_: str = TOGAI) -> Mapping[str, Any]:
-        settings = {"base_url": self._twins.togai.base_url, "calls_per_second": 10000, "quiet_seconds": 1}
+    def togai(self, id_: str = TOGAI, **changed: Any) -> Mapping[str, Any]:
+        """Togai without quotas. `changed` settings."""
+        url = self._twins.togai.base_url
+        settings = {"base_url": url, "calls_per_second": 10000, "quiet_seconds": 1, **changed}
         secrets = {"api_token": self._twins.config.togai.tokens[0]}
         return {"id": id_, "app": "togai", "settings": settings, "secrets": self._kept(id_, secrets)}
 

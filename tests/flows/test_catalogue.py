@@ -27,6 +27,7 @@ FOLDER = Path(__file__).parents[2] / "configs" / "flows"
 CONTACTS = "togai-account-to-zohobooks-contact"
 INVOICES = "togai-invoice-to-zohobooks-invoice"
 CONNECTIONS = (Connection(id="togai", app="togai"), Connection(id="books", app="zohobooks"))
+of_each = pytest.mark.parametrize("id_", [path.stem for path in flow_files(FOLDER)])
 
 
 def catalogue() -> dict[str, CompiledFlow]:
@@ -92,7 +93,7 @@ def test_the_catalogue_offers_the_documented_flows_by_their_names() -> None:
     assert {flow.spec.type for flow in (flows[CONTACTS], flows[INVOICES])} == {"outbound"}
 
 
-@pytest.mark.parametrize("id_", [path.stem for path in flow_files(FOLDER)])
+@of_each
 def test_every_flow_is_named_like_its_file_and_says_what_its_options_are_for(id_: str) -> None:
     flow = catalogue()[id_]
     assert flow.spec.description
@@ -241,9 +242,23 @@ def test_the_example_of_the_documentation_is_a_sound_flow() -> None:
     assert load_flow(example, load_apps()).id == "my-invoices"
 
 
-@pytest.mark.parametrize("id_", [CONTACTS, INVOICES])
-def test_the_documentation_lists_each_option_of_the_catalogue(id_: str) -> None:
+@of_each
+def test_the_documentation_names_each_flow_its_trigger_its_options_and_steps(id_: str) -> None:
     text = (FOLDER.parents[1] / "docs" / "flows.md").read_text(encoding="utf-8")
-    section = text.split(f"configs/flows/{id_}.yaml", 1)[1].split("\n### ", 1)[0]
+    title, section = text.split(f"`configs/flows/{id_}.yaml`", 1)
+    section = section.split("\n### ", 1)[0]
+    spec = catalogue()[id_].spec
+    assert title.rstrip().endswith(f"### {spec.name}")
+    assert section.startswith(f", on `{spec.trigger.app} {spec.trigger.event}`.")
     listed = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
-    assert listed == list(catalogue()[id_].spec.options)
+    assert listed == list(spec.options)
+    steps = [line.split("`")[1] for line in section.splitlines() if line[:1].isdigit()]
+    assert steps == [action.id for action in spec.actions]
+
+
+def test_the_readme_lists_each_flow_of_the_catalogue_with_its_direction() -> None:
+    text = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+    section = text.split("\n## The catalogue\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    listed = {row[1].strip(" `"): row[2].strip() for row in rows}
+    assert listed == {id_: flow.spec.type for id_, flow in catalogue().items()}

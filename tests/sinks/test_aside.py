@@ -136,6 +136,45 @@ def test_a_parked_command_is_given_up_at_its_deadline_and_says_what_it_waited_fo
     assert result.cause.message == "given up after 7 days, 0:00:01: no counterpart yet"
 
 
+def briefly() -> Command:
+    return command("need", action="need", input={"brief": True})
+
+
+def test_a_command_that_waits_briefly_is_skipped_when_nothing_under_way_makes_what_it_waits_for() -> None:
+    each = owner()
+    take(each, 0, briefly())
+    take(each, 1, command("b", source="other"))
+    advance(each)
+    assert results(advance(each, each.shared.patience - 1)) == []
+    tick = advance(each, each.shared.patience + 1)
+    (result,) = results(tick)
+    assert (result.status, result.warnings) == (Status.SKIPPED, ["no counterpart yet"])
+    assert started(tick) == ["b"]
+
+
+def test_a_command_that_waits_briefly_waits_on_for_what_is_queued_and_makes_it() -> None:
+    each = owner()
+    take(each, 0, briefly())
+    take(each, 1, command("make"))
+    (start,) = advance(each).starts
+    assert results(advance(each, 2 * each.shared.patience)) == []
+    ended = results(ok(each, start, at=2 * each.shared.patience + 1))
+    assert [(result.command, result.status) for result in ended] == [
+        ("make", Status.SUCCEEDED),
+        ("need", Status.UNCHANGED),
+    ]
+
+
+def test_a_successor_waits_as_briefly() -> None:
+    each = owner()
+    take(each, 0, briefly())
+    (row,) = ledger(advance(each))
+    successor = owner()
+    successor.restore([restored(row, T0)], T0)
+    (result,) = results(advance(successor, successor.shared.patience + 1))
+    assert result.status is Status.SKIPPED
+
+
 def test_a_mapping_that_lands_after_the_deadline_finds_nobody() -> None:
     each = owner()
     take(each, 0, command("need", action="need"))

@@ -50,6 +50,7 @@ class MakeInput(msgspec.Struct):
 
 class NeedInput(msgspec.Struct):
     source: ObjectRef
+    brief: bool = False
 
 
 class Make:
@@ -74,7 +75,7 @@ class Make:
 
 
 class Need:
-    """Waits until `source` has a counterpart."""
+    """Waits until `source` has a counterpart, or for what may be under way."""
 
     name: ClassVar[str] = "need"
     title: ClassVar[str] = "Need"
@@ -84,7 +85,7 @@ class Need:
 
     def plan(self, input: NeedInput, view: View) -> Plan:
         found = view.mapped(input.source)
-        return Unchanged({"id": found.other.id}) if found else Park(input.source, "no counterpart yet")
+        return Unchanged({"id": found.other.id}) if found else Park(input.source, "no counterpart yet", input.brief)
 
     async def apply(self, call: Call, session: Session) -> Applied:
         raise NotImplementedError
@@ -152,9 +153,10 @@ def command(
         id=f"run-{id_}", link="link", flow="flow", flow_version="1", event_id=f"event-{id_}",
         event_type="source.account.created", source_connection="src", subject=party, party=party,
     )  # fmt: skip
+    given = {"source": source, **more.pop("input", {})} | ({"value": value} if action == "make" else {})
     return Command(
         id=id_, connection="c", app="toy", action=action, party=party, run=run, step="s", index=0, last=True,
-        scope="c+src", lane=lane, input={"source": source} | ({"value": value} if action == "make" else {}), **more,
+        scope="c+src", lane=lane, input=given, **more,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.apps.base import Applied, Park, Refuse, Skip
+from pipeline.apps.base import Applied, Mapped, Park, Refuse, Skip
 from pipeline.apps.zohobooks import app
 from pipeline.errors import InDoubt, Refused, Retry
 from pipeline.sandbox.faults import Fault
@@ -107,6 +107,25 @@ def test_an_invoice_that_is_not_booked_is_waited_for_or_its_part_is_a_credit() -
     assert isinstance(parked, Park)
     assert parked.ref.id == "inv.9"
     assert called("record_payment", Known(), **given, unmapped="credit").state.parts == {}
+
+
+def test_a_payment_that_waits_briefly_for_its_invoice_or_customer_says_so_to_its_owner() -> None:
+    given = {"payment": payment("100", ("inv.1", "100")), "source": PAYMENT, "customer_id": "7"}
+    parked = plan("record_payment", Known(), **given, unmapped="wait")
+    assert isinstance(parked, Park)
+    assert parked.brief
+    parked = plan("ensure_contact", Known(), party=party(), source=ACCOUNT, missing="wait")
+    assert isinstance(parked, Park)
+    assert parked.brief
+
+
+def test_by_option_what_is_for_invoices_that_are_not_booked_is_left_out_and_told() -> None:
+    view = Known(pairs={SOURCE: Mapped(ObjectRef(app="zohobooks", type="invoice", id="22"))})
+    given = {"source": PAYMENT, "customer_id": "7", "unmapped": "leave_out"}
+    call = called("record_payment", view, payment=payment("100", ("inv.1", "60"), ("inv.2", "40")), **given)
+    assert (body(call)["amount"], body(call)["invoices"]) == (60, [{"invoice_id": "22", "amount_applied": 60}])
+    assert "40 of the payment are for invoices that are not booked" in call.warnings[0]
+    assert isinstance(plan("record_payment", view, payment=payment("40", ("inv.2", "40")), **given), Skip)
 
 
 @pytest.mark.parametrize(

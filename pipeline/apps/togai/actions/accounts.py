@@ -152,7 +152,7 @@ class CreateAccount:
             request("POST", "accounts", body={**wanted.body(), "customerId": customer_id}),
             most=2,
             source=input.source,
-            hash=with_inbound("", wanted.digest),
+            hash=with_inbound(wanted.digest),
             version=input.party.version,
             state=wanted,
             warnings=warnings,

@@ -113,7 +113,7 @@ class GrantCredit:
             request("POST", "credits", body={"creditRequests": [_body(input, account_id)]}),
             most=2,
             source=input.source,
-            hash=with_inbound("", digest),
+            hash=with_inbound(digest),
             version=note.version,
             state=_Granted(account_id, note.currency),
         )

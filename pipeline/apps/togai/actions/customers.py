@@ -93,7 +93,7 @@ class CreateCustomer:
             request("POST", "customers", body=body),
             most=4,
             source=input.source,
-            hash=with_inbound("", account.digest),
+            hash=with_inbound(account.digest),
             version=party.version,
             state=_New(customer_id, account),
             warnings=warnings,

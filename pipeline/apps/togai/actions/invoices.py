@@ -107,7 +107,7 @@ class CreateInvoice:
             request("POST", "invoices", body=_body(input, account_id)),
             most=2,
             source=input.source,
-            hash=with_inbound("", digest),
+            hash=with_inbound(digest),
             version=invoice.version,
             state=_Billed(account_id, invoice),
         )

@@ -25,8 +25,8 @@ def account_of(view: View, app: str, party: Party, account_id: str, missing: Mis
             cause="conflict",
             code="not_an_account",
         )
-    if missing == "park":
-        return Park(there, f"waits until {what} has an account in Togai")
+    if missing in ("wait", "park"):
+        return Park(there, f"waits until {what} has an account in Togai", brief=missing == "wait")
     if missing == "skip":
         return Skip(f"{what} has no account in Togai")
     return Refuse(f"{what} has no account in Togai", cause="not_found", code="not_mapped")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from pipeline.apps.base import Applied, Call, Pair, Park, Plan, Refuse, Request, Session, Unchanged, View
+from pipeline.apps.base import Applied, Call, Pair, Park, Plan, Refuse, Request, Session, Skip, Unchanged, View
 from pipeline.apps.togai.actions.common import object_of, read, ref
 from pipeline.apps.togai.actions.invoice_status import TRANSITIONS, WHY, status_of
 from pipeline.apps.togai.actions.payer import account_of
@@ -39,7 +39,8 @@ class RecordPaymentInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     `account_id` is the account that pays: without it, the one that the payment's party is mapped to; `missing` says
     what to do where there is none. The invoices that it settles are found by their mappings; `unmapped`: wait for one
-    that is not in Togai, or leave its part in the account's wallet. `settled`: what is no longer open of an invoice is
+    that is not in Togai (``wait``: while that may be under way, then leave the payment; ``park``: until it is), leave
+    its part out, or put it into the account's wallet. `settled`: what is no longer open of an invoice is
     left out, put into the wallet, or refused. `source_name` is what Togai shows as the payment's source.
     """
 
@@ -48,7 +49,7 @@ class RecordPaymentInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     account_id: str = ""
     source_name: str = ""
     missing: Missing = "park"
-    unmapped: Literal["park", "wallet"] = "park"
+    unmapped: Literal["wait", "park", "wallet", "leave_out"] = "park"
     settled: Literal["leave_out", "wallet", "refuse"] = "leave_out"
 
 
@@ -61,10 +62,11 @@ class RecordPaymentOutput(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class _Paid:
-    """`parts` are what the payment gives to each invoice, by Togai's id."""
+    """`parts` are what the payment gives to each invoice, by Togai's id, `amount` is what it comes to."""
 
     input: RecordPaymentInput
     account_id: str
+    amount: Decimal
     parts: Mapping[str, Decimal]
 
     @property
@@ -118,27 +120,36 @@ class RecordPayment:
         if not isinstance(account_id, str):
             return account_id
         parts: dict[str, Decimal] = {}
+        unknown = ZERO
         for allocation in payment.allocations:
             there = ObjectRef(app=input.source.app, type=INVOICE, id=allocation.invoice)
             invoice = view.mapped(there)
             if invoice is not None:
                 parts[invoice.other.id] = parts.get(invoice.other.id, ZERO) + allocation.amount
-            elif input.unmapped == "park":
-                return Park(there, f"waits until invoice {allocation.invoice} is known in Togai")
-        paid = _Paid(input, account_id, parts)
+            elif input.unmapped in ("wait", "park"):
+                message = f"waits until invoice {allocation.invoice} is known in Togai"
+                return Park(there, message, brief=input.unmapped == "wait")
+            elif input.unmapped == "leave_out":
+                unknown = added((unknown, allocation.amount))
+        amount = added((payment.amount, -unknown))
+        if amount <= 0:
+            return Skip(f"none of the invoices that payment {payment.id} settles is known in Togai")
+        paid = _Paid(input, account_id, amount, parts)
+        left_out = f"{plain(unknown)} of the payment are for invoices that Togai does not know, and were left out"
         return Call(
             "create",
-            paid.request(payment.amount, parts),
+            paid.request(amount, parts),
             most=PAGES + len(parts) + 1,
             source=input.source,
-            hash=with_inbound("", digest),
+            hash=with_inbound(digest),
             version=payment.version,
             state=paid,
+            warnings=[left_out] if unknown else [],
         )
 
     async def apply(self, call: Call, session: Session) -> Applied:
         paid: _Paid = call.state
-        warnings: list[str] = []
+        warnings = list(call.warnings)
         found, settled = await _held(session, paid), "lookup"
         if found is None:
             found, settled = await _pay(session, paid, warnings), ""
@@ -200,7 +211,7 @@ async def _pay(session: Session, paid: _Paid, warnings: list[str]) -> Mapping[st
             cause="conflict",
             code="settled",
         )
-    amount = payment.amount if paid.input.settled == "wallet" else payment.amount - short
+    amount = paid.amount if paid.input.settled == "wallet" else added((paid.amount, -short))
     if short:
         what = "went to the account's wallet" if paid.input.settled == "wallet" else "were not recorded"
         warnings.append(f"{plain(short)} {payment.currency} of the payment are settled already in Togai and {what}")

@@ -15,7 +15,8 @@ from pipeline.apps.togai.versions import version_of
 from pipeline.apps.twofold import inbound, with_inbound
 from pipeline.schemas.records import ObjectRef
 
-Missing = Literal["park", "skip", "refuse"]
+Missing = Literal["wait", "park", "skip", "refuse"]
+"""What to do without the object: wait for a step that may be under way, then skip; wait for a person; skip; refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Target:
         """The pair anew. `record` is the object after the change, `applied` the hash of what was written, if any."""
         if self.source is None or self.mapped is None:
             return None
-        hash_ = self.mapped.hash if applied is None else with_inbound(self.mapped.hash, applied)
+        hash_ = self.mapped.hash if applied is None else with_inbound(applied)
         return Pair(self.source, self.ref, hash_, version or self.mapped.version, theirs=version_of(self.noun, record))
 
 
@@ -60,8 +61,8 @@ def find(
     if source is None:
         return Refuse(f"no {noun}_id: let a step before this one give the {noun}, or name its source", code="target")
     what = f"{source.type} {source.id}"
-    if missing == "park":
-        return Park(source, f"waits until {what} has a {noun} in Togai")
+    if missing in ("wait", "park"):
+        return Park(source, f"waits until {what} has a {noun} in Togai", brief=missing == "wait")
     if missing == "skip":
         return Skip(f"{what} has no {noun} in Togai")
     return Refuse(f"{what} has no {noun} in Togai", cause="not_found", code="not_mapped")

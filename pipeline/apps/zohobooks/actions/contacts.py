@@ -52,13 +52,15 @@ class UpsertContactInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class EnsureContactInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """As `UpsertContactInput`; `missing` says what to do without a contact: create it, park until it's there, skip."""
+    """As `UpsertContactInput`; `missing` says what to do without a contact: create it, wait while one may be under way
+    and then skip, park until it's there, skip.
+    """
 
     party: Party
     source: ObjectRef
     key: str = ""
     tax_fields: dict[str, str] = {}
-    missing: Literal["create", "park", "skip"] = "create"
+    missing: Literal["create", "wait", "park", "skip"] = "create"
 
 
 class ContactOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,8 +167,8 @@ class EnsureContact:
         if mapped is not None:
             return Unchanged(_known(input.party, mapped.other.id, view), mapped.other)
         what = f"{input.source.type} {input.source.id}"
-        if input.missing == "park":
-            return Park(input.source, f"waits until {what} is a customer in Zoho Books")
+        if input.missing in ("wait", "park"):
+            return Park(input.source, f"waits until {what} is a customer in Zoho Books", brief=input.missing == "wait")
         if input.missing == "skip":
             return Skip(f"{what} is no customer in Zoho Books")
         write, digest, warnings = _write(input, view, None)

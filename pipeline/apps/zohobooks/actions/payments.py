@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from pipeline.apps.base import Applied, Call, Pair, Park, Plan, Refuse, Request, Session, Unchanged, View
+from pipeline.apps.base import Applied, Call, Pair, Park, Plan, Refuse, Request, Session, Skip, Unchanged, View
 from pipeline.apps.zohobooks import faults
 from pipeline.apps.zohobooks.actions.common import amount_of, object_of, read, settings_of
 from pipeline.apps.zohobooks.actions.target import Missing, Target, content, find
@@ -36,15 +36,16 @@ MOST_INVOICES = 20
 class RecordPaymentInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`payment` is what came in, `source` the object it is mapped to, `customer_id` Zoho's id of who paid.
 
-    The invoices that it settles are found by their mappings. `unmapped`: wait for one that is not booked, or leave its
-    part with the customer as a credit. `settled`: what is no longer open of an invoice is left out, kept as a credit of
-    the customer, or refused.
+    The invoices that it settles are found by their mappings. `unmapped`: wait for one that is not booked (``wait``:
+    while that may be under way, then leave the payment; ``park``: until it is), leave its part out, or leave it with
+    the customer as a credit. `settled`: what is no longer open of an invoice is left out, kept as a credit of the
+    customer, or refused.
     """
 
     payment: Payment
     source: ObjectRef
     customer_id: str
-    unmapped: Literal["park", "credit"] = "park"
+    unmapped: Literal["wait", "park", "credit", "leave_out"] = "park"
     settled: Literal["leave_out", "credit", "refuse"] = "leave_out"
 
 
@@ -123,18 +124,23 @@ class RecordPayment:
             return wrong
         decimals = decimals_of(payment.currency, settings, view.profile)
         parts: dict[str, Decimal] = {}
+        unknown = ZERO
         for allocation in payment.allocations:
             ref = ObjectRef(app=input.source.app, type=INVOICE.noun, id=allocation.invoice)
-            invoice = view.mapped(ref)
+            invoice, part = view.mapped(ref), rounded(allocation.amount, decimals)
             if invoice is not None:
-                part = rounded(allocation.amount, decimals)
                 parts[invoice.other.id] = parts.get(invoice.other.id, ZERO) + part
-            elif input.unmapped == "park":
-                return Park(ref, f"waits until invoice {allocation.invoice} is booked in Zoho Books")
+            elif input.unmapped in ("wait", "park"):
+                message = f"waits until invoice {allocation.invoice} is booked in Zoho Books"
+                return Park(ref, message, brief=input.unmapped == "wait")
+            elif input.unmapped == "leave_out":
+                unknown += part
+        amount = rounded(payment.amount, decimals) - unknown
+        if amount <= 0:
+            return Skip(f"none of the invoices that payment {payment.id} settles is booked in Zoho Books")
         way = way_of("payment", settings, view.profile)
         if not way.keyed and settings.unique_field == "required":
             return without_field("payment", settings)
-        amount = rounded(payment.amount, decimals)
         body, warnings = payment_body(
             payment,
             amount=amount,
@@ -145,6 +151,8 @@ class RecordPayment:
             way=way,
             zone=time_zone(view.profile),
         )
+        if unknown:
+            warnings.append(f"{plain(unknown)} of the payment are for invoices that are not booked, and were left out")
         paid = _Paid(settings, body, parts, amount, input.source.id, input.settled, way.field, way.keyed)
         return Call(
             "create",

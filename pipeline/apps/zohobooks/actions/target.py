@@ -16,7 +16,8 @@ from pipeline.apps.zohobooks.modules import Module
 from pipeline.apps.zohobooks.versions import version_of
 from pipeline.schemas.records import ObjectRef
 
-Missing = Literal["park", "skip", "refuse"]
+Missing = Literal["wait", "park", "skip", "refuse"]
+"""What to do without the object: wait for a step that may be under way, then skip; wait for a person; skip; refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ def find(
     if source is None:
         return Refuse(f"no {module.id}: let a step before this one give the {module.title}, or name its source")
     what = f"{source.type} {source.id}"
-    if missing == "park":
-        return Park(source, f"waits until {what} has a {module.title} in Zoho Books")
+    if missing in ("wait", "park"):
+        return Park(source, f"waits until {what} has a {module.title} in Zoho Books", brief=missing == "wait")
     if missing == "skip":
         return Skip(f"{what} has no {module.title} in Zoho Books")
     return Refuse(f"{what} has no {module.title} in Zoho Books", cause="not_found", code="not_mapped")
