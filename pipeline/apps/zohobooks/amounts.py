@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
@@ -53,7 +53,11 @@ def unit(decimals: int) -> Decimal:
 
 
 def rounded(amount: Decimal, decimals: int) -> Decimal:
-    return amount.quantize(unit(decimals), rounding=ROUND_HALF_UP)
+    """To the smallest unit. Raises `Refused` for what is infinite, or too large to be counted in it."""
+    try:
+        return amount.quantize(unit(decimals), rounding=ROUND_HALF_UP)
+    except InvalidOperation:
+        raise Refused(f"{str(amount)[:40]} is no amount that can be booked", cause="amount") from None
 
 
 def added(amounts: Iterable[Decimal]) -> Decimal:

@@ -33,19 +33,20 @@ ADDRESS_FIELDS = {
     "zip": ("postal_code", 50),
     "country": ("country", 100),
 }
-TAX_FIELDS = frozenset(
-    (
-        "gst_no",
-        "gst_treatment",
-        "place_of_contact",
-        "pan_no",
-        "vat_reg_no",
-        "vat_treatment",
-        "tax_reg_no",
-        "tax_treatment",
-        "country_code",
-    )
-)
+LONGEST_TERM = 36_500
+"""Days of a credit period: what is longer is a mistake, and may end beyond the calendar."""
+TAX_FIELDS: Mapping[str, int | frozenset[str]] = {
+    "gst_no": 15,
+    "gst_treatment": frozenset(("business_gst", "business_none", "overseas", "consumer")),
+    "place_of_contact": 100,
+    "pan_no": 100,
+    "vat_reg_no": 12,
+    "vat_treatment": frozenset(("uk", "eu_vat_registered", "overseas")),
+    "tax_reg_no": 100,
+    "tax_treatment": 100,
+    "country_code": 100,
+}
+"""Fields of an edition: the longest text, or the values that Zoho takes."""
 
 
 def currency_fields(code: str, profile: Mapping[str, Any]) -> dict[str, str]:
@@ -83,6 +84,12 @@ def contact_body(
     if party.company:
         body["company_name"] = party.company
     if party.net_term_days is not None:
+        if not 0 <= party.net_term_days <= LONGEST_TERM:
+            raise Refused(
+                f"{party.type} {party.id} has a credit period of {party.net_term_days} days: Zoho Books takes 0 to "
+                f"{LONGEST_TERM}",
+                cause="invalid",
+            )
         body |= {"payment_terms": party.net_term_days, "payment_terms_label": f"Net {party.net_term_days}"}
     if persons := _persons(party, warnings):
         body["contact_persons"] = persons
@@ -155,8 +162,14 @@ def time_zone(profile: Mapping[str, Any]) -> ZoneInfo:
 
 
 def day(instant: datetime, zone: ZoneInfo) -> date:
-    """The calendar day of an instant in the organisation's time zone; an instant without zone is UTC."""
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(zone).date()
+    """The calendar day of an instant in the organisation's time zone; an instant without zone is UTC.
+
+    Raises `Refused` at the ends of the calendar, where another zone has no day.
+    """
+    try:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(zone).date()
+    except OverflowError:
+        raise Refused(f"{instant.isoformat()} is no time that can be booked", cause="invalid") from None
 
 
 def period_text(invoice: Invoice, zone: ZoneInfo) -> str:
@@ -169,7 +182,9 @@ def period_text(invoice: Invoice, zone: ZoneInfo) -> str:
     if _midnight(invoice.period_start) and _midnight(invoice.period_end):
         zone = ZoneInfo("UTC")
     first = day(invoice.period_start, zone)
-    last = day(invoice.period_end - timedelta(microseconds=1), zone)
+    last = first
+    if invoice.period_end > invoice.period_start:
+        last = day(invoice.period_end - timedelta(microseconds=1), zone)
     return f"{first.isoformat()} to {max(first, last).isoformat()}"
 
 
@@ -182,13 +197,18 @@ def _due(invoice: Invoice, issued: date, zone: ZoneInfo, warnings: list[str]) ->
     if invoice.due is not None:
         due = day(invoice.due, zone)
     elif invoice.net_term_days is not None:
-        due = issued + timedelta(days=invoice.net_term_days)
+        due = issued + timedelta(days=_clamped(invoice.net_term_days, date.max - issued))
     else:
         return None
     if due < issued:
         warnings.append(f"due {due.isoformat()} is before the invoice's date and was set to it")
         return issued
     return due
+
+
+def _clamped(days: int, most: timedelta) -> int:
+    """A credit period that ends within the calendar, and not before the invoice's day."""
+    return max(0, min(days, LONGEST_TERM, most.days))
 
 
 def _persons(party: Party, warnings: list[str]) -> list[dict[str, Any]]:
@@ -230,7 +250,14 @@ def _tax_ids(party: Party, tax_fields: Mapping[str, str], warnings: list[str]) -
     left = sorted(party.tax_ids.keys() - tax_fields.keys())
     if left and tax_fields:
         warnings.append(f"tax numbers without a field: {', '.join(left)}")
-    return {tax_fields[name]: value for name, value in party.tax_ids.items() if name in tax_fields and value}
+    made = {tax_fields[name]: value for name, value in party.tax_ids.items() if name in tax_fields and value}
+    for field, value in made.items():
+        takes = TAX_FIELDS[field]
+        if isinstance(takes, int):
+            _check_length(field, value, takes)
+        elif value not in takes:
+            raise Refused(f"{field} is one of {', '.join(sorted(takes))}, not {value[:40]!r}", cause="invalid")
+    return made
 
 
 def _check_length(what: str, value: str, length: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from pipeline.apps.zohobooks.amounts import added, check_amount, plain, rounded, shown, unit
+from pipeline.apps.zohobooks.amounts import LARGEST, added, check_amount, plain, rounded, shown, unit
 from pipeline.errors import Refused
 from pipeline.schemas.documents import Invoice, Line, LineKind
 
@@ -139,8 +139,10 @@ def _expand(invoice: Invoice, decimals: int, options: LineOptions) -> Sequence[L
 
 def _slabs(line: Line, decimals: int) -> Sequence[Line]:
     """The line's slabs, if they explain its whole amount; else the line."""
-    explained = added(slab.amount for slab in line.slabs)
-    if not line.slabs or rounded(explained, decimals) != rounded(line.amount, decimals):
+    amounts = [slab.amount for slab in line.slabs if slab.amount.is_finite()]
+    explained = added(amounts)
+    whole = len(amounts) == len(line.slabs) and abs(explained) < LARGEST
+    if not amounts or not whole or rounded(explained, decimals) != rounded(line.amount, decimals):
         return [line]
     return [
         Line(

@@ -64,6 +64,15 @@ def sendable_key(value: str) -> bool:
     return 0 < len(value) <= LONGEST_KEY and value == value.strip() and value.isascii() and value.isprintable()
 
 
+LONGEST_ID = 19
+"""Digits of an id of Zoho's."""
+
+
+def fit_id(value: str) -> bool:
+    """Whether `value` may be an id of Zoho's, or is "" for none."""
+    return value.isascii() and len(value) <= LONGEST_ID and (value.isdecimal() or not value)
+
+
 def text(record: Mapping[str, Any], name: str) -> str:
     """A field as text; Zoho sends ids as numbers or strings."""
     value = record.get(name)

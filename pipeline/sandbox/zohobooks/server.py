@@ -82,7 +82,9 @@ class ZohoBooksTwin(Twin):
             reply.headers |= request.state[0].limits.headers(request.now)
         return reply
 
-    def by_hand(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Reply:
+    def by_hand(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         """A person's doing in the UI: as the call of that path, without token, scope and quota. No call of the app: its
         kind in the ledger is ``person.…``, and it is not counted as writing.
 
@@ -96,7 +98,7 @@ class ZohoBooksTwin(Twin):
         now = self.clock.now()
         entry = self.ledger.open(method, f"/{'/'.join(API)}/{path}", query, {}, now)
         entry.kind, entry.organization = f"person.{route.kind}", books.config.id
-        call = Request(method, path, (), query, {}, body, "", entry, now, params)
+        call = Request(method, path, (), query, headers or {}, body, "", entry, now, params)
         try:
             reply: Reply = route.handler(books, call)
         except Refusal as refusal:

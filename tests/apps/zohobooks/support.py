@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -207,5 +207,8 @@ class Zoho:
         return [entry.kind for entry in self.served.ledger.entries if not kinds or entry.kind in kinds]
 
 
+_config = cache(lambda: load(Path(__file__).parents[3] / "configs/sandbox.yaml").zohobooks)
+
+
 def sandbox() -> ZohoBooksTwin:
-    return ZohoBooksTwin(load(Path(__file__).parents[3] / "configs/sandbox.yaml").zohobooks, clock=VirtualClock())
+    return ZohoBooksTwin(_config(), clock=VirtualClock())

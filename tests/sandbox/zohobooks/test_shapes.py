@@ -10,6 +10,7 @@ from tests.sandbox.support import Zoho, code_of
 
 LINES = [{"name": "x", "rate": 10}]
 DAY = "2026-01-01"
+PAID = {"customer_id": "{contact}", "payment_mode": "cash", "amount": 1, "date": DAY, "invoices": []}
 
 
 @pytest.mark.parametrize(
@@ -22,14 +23,34 @@ DAY = "2026-01-01"
         ("contacts", {"contact_name": "A", "contact_persons": [{"mail": "a"}]}, 900011),
         ("contacts", {"contact_name": "A", "billing_address": {"zip": "1" * 51}}, 15),
         ("contacts", {"contact_name": "A", "payment_terms": "soon"}, 900009),
+        ("contacts", {"contact_name": "A", "payment_terms": -1}, 900009),
+        ("contacts", {"contact_name": "A", "payment_terms": 1.5}, 900009),
+        ("contacts", {"contact_name": "A", "contact_type": "person"}, 900009),
+        ("contacts", {"contact_name": "A", "gst_no": "1" * 16}, 15),
+        ("contacts", {"contact_name": "A", "gst_treatment": "none"}, 900009),
+        ("contacts", {"contact_name": "A", "vat_reg_no": "1" * 13}, 15),
+        ("contacts", {"contact_name": "A", "custom_fields": [{"value": "x"}]}, 900010),
         ("contacts", {"contact_name": "A", "currency_code": "USD"}, 900011),
         ("invoices", {"line_items": LINES}, 900010),
         ("invoices", {"customer_id": "{contact}"}, 900010),
         ("invoices", {"customer_id": "{contact}", "line_items": LINES, "status": "sent"}, 900011),
         ("invoices", {"customer_id": "{contact}", "line_items": [{"name": "x", "rate": 1, "price": 2}]}, 900011),
         ("invoices", {"customer_id": "{contact}", "line_items": [{"name": "x" * 101, "rate": 1}]}, 15),
+        ("invoices", {"customer_id": "{contact}", "line_items": [{"description": "x", "rate": 1}]}, 900010),
+        ("invoices", {"customer_id": "{contact}", "line_items": [{"name": "x"}]}, 900010),
+        ("invoices", {"customer_id": "{contact}", "line_items": [{"name": "x", "rate": -1}]}, 900009),
+        ("invoices", {"customer_id": "{contact}", "line_items": [{"name": "x", "rate": 1, "quantity": 0}]}, 900009),
+        ("invoices", {"customer_id": "{contact}", "line_items": LINES, "date": "2026-02-30"}, 900009),
+        ("invoices", {"customer_id": "{contact}", "line_items": LINES, "date": "20260201"}, 900009),
+        ("invoices", {"customer_id": "{contact}", "line_items": LINES, "discount_type": "both"}, 900009),
+        ("invoices", {"customer_id": "{contact}", "line_items": LINES, "reference_number": "x" * 51}, 15),
+        ("invoices", {"customer_id": "9" * 20, "line_items": LINES}, 900009),
         ("customerpayments", {"customer_id": "{contact}", "amount": 1, "date": DAY, "invoices": []}, 900010),
         ("customerpayments", {"customer_id": "{contact}", "amount": 1, "date": DAY, "payment_mode": "cash"}, 900010),
+        ("customerpayments", {**PAID, "payment_mode": "barter"}, 900009),
+        ("customerpayments", {**PAID, "amount": 0}, 900009),
+        ("customerpayments", {**PAID, "reference_number": "x" * 51}, 15),
+        ("customerpayments", {**PAID, "invoices": [{"invoice_id": "1"}]}, 900010),
         ("creditnotes", {"customer_id": "{contact}", "line_items": LINES}, 900010),
         ("creditnotes", {"customer_id": "{contact}", "line_items": LINES, "date": DAY, "due_date": DAY}, 900011),
         ("items", {"name": "x"}, 900010),

@@ -21,7 +21,7 @@ from pipeline.apps.zohobooks.documents import REFERENCE_LENGTH, day, time_zone
 from pipeline.apps.zohobooks.lookup import rows_of
 from pipeline.apps.zohobooks.modules import CREDIT_NOTE, INVOICE
 from pipeline.apps.zohobooks.ways import shrunk
-from pipeline.apps.zohobooks.wire import request, text
+from pipeline.apps.zohobooks.wire import fit_id, request, text
 from pipeline.errors import Refused
 from pipeline.schemas.records import ObjectRef
 
@@ -207,6 +207,8 @@ class RefundCreditNote:
             return note
         if not input.key:
             return Refuse("no key: without one a refund cannot be told from another")
+        if not fit_id(input.account_id):
+            return Refuse(f"account_id {input.account_id[:40]!r} is no id of Zoho Books", code="account")
         if input.amount is not None:
             check_amount(input.amount, "the refund")
         settings = settings_of(view)

@@ -13,7 +13,7 @@ from pipeline.apps.base import Applied, Call, Pair, Park, Plan, Refuse, Request,
 from pipeline.apps.zohobooks import faults
 from pipeline.apps.zohobooks.actions.common import amount_of, object_of, read, settings_of
 from pipeline.apps.zohobooks.actions.target import Missing, Target, content, find
-from pipeline.apps.zohobooks.amounts import check_amount, decimals_of, plain, rounded
+from pipeline.apps.zohobooks.amounts import added, check_amount, decimals_of, plain, rounded
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.documents import time_zone
 from pipeline.apps.zohobooks.lookup import LOOK_UP, ours
@@ -135,7 +135,15 @@ class RecordPayment:
                 return Park(ref, message, brief=input.unmapped == "wait")
             elif input.unmapped == "leave_out":
                 unknown += part
-        amount = rounded(payment.amount, decimals) - unknown
+        whole = rounded(payment.amount, decimals)
+        parts = {id_: part for id_, part in parts.items() if part}
+        if not whole or added((unknown, *parts.values())) > whole:
+            return Refuse(
+                f"payment {payment.id} of {plain(payment.amount)} {payment.currency} cannot be told in the currency's "
+                "smallest unit: it comes to nothing, or its parts to more",
+                cause="amount",
+            )
+        amount = whole - unknown
         if amount <= 0:
             return Skip(f"none of the invoices that payment {payment.id} settles is booked in Zoho Books")
         way = way_of("payment", settings, view.profile)

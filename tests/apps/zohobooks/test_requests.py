@@ -1,0 +1,135 @@
+"""Whatever the documents hold: a request is of a shape that Zoho Books takes, or we refuse it ourselves and say why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from pipeline.apps.zohobooks import app
+from pipeline.schemas.records import ObjectRef
+from tests.apps.zohobooks.desk import Desk
+from tests.apps.zohobooks.drawn import AMOUNTS, IDS, PARTIES, PAYMENTS, TEXTS, credit_notes, invoices, mostly
+
+NO_BODY = {
+    *("activate_contact", "deactivate_contact", "mark_invoice_sent", "void_invoice", "write_off_invoice"),
+    *("void_credit_note", "delete_payment", "get_contact", "get_invoice", "get_payment", "get_credit_note"),
+    *("get_deleted_payment", "attach_invoice_pdf"),
+}
+"""Actions that send no JSON."""
+MODES = {
+    "line_mode": st.sampled_from(["rate_card", "slab", "single"]),
+    "tax_mode": st.sampled_from(["line", "adjustment"]),
+    "credit_mode": st.sampled_from(["adjustment", "discount"]),
+    "number": st.sampled_from(["sequence", "auto"]),
+    "reference": TEXTS,
+}
+TAX_FIELDS = {"gst": "gst_no", "vat": "vat_reg_no", "kind": "gst_treatment"}
+bounded = settings(max_examples=40, derandomize=True, phases=(Phase.generate, Phase.shrink))
+
+
+def ref(type_: str, id_: str) -> ObjectRef:
+    return ObjectRef(app="togai", type=type_, id=id_)
+
+
+def taken_or_refused(desk: Desk, action: str, /, **given_: Any) -> None:
+    said = desk.carry_out(action, **given_)
+    assert desk.refused == []
+    if isinstance(said, str):
+        assert said
+
+
+@pytest.mark.parametrize("name", ["upsert_contact", "ensure_contact"])
+@bounded
+@given(party=PARTIES, key=IDS)
+def test_contacts(name: str, party: Any, key: str) -> None:
+    taken_or_refused(Desk(), name, party=party, source=ref("account", key), tax_fields=TAX_FIELDS)
+
+
+@bounded
+@given(invoice=invoices(), options=st.fixed_dictionaries(MODES), key=IDS)
+def test_create_invoice(invoice: Any, options: dict[str, Any], key: str) -> None:
+    desk = Desk()
+    customer = desk.customer(invoice.currency)
+    taken_or_refused(
+        desk, "create_invoice", invoice=invoice, source=ref("invoice", key), customer_id=customer, **options
+    )
+
+
+@bounded
+@given(invoice=invoices(), sent=st.booleans(), removed=st.booleans())
+def test_update_invoice(invoice: Any, sent: bool, removed: bool) -> None:
+    desk = Desk()
+    customer = desk.customer(invoice.currency)
+    id_ = desk.document("invoices", customer)
+    if sent:
+        desk.add(f"invoices/{id_}/status/sent")
+    if removed:
+        books = next(iter(desk.twin.state.organizations.values()))
+        books.invoices.delete(id_)
+    given_ = {"booked": "credit_note", "removed": "recreate", "customer_id": customer}
+    taken_or_refused(desk, "update_invoice", invoice=invoice, source=ref("invoice", "inv.1"), **given_)
+
+
+@bounded
+@given(payment=PAYMENTS, key=IDS, settled=st.sampled_from(["leave_out", "credit", "refuse"]))
+def test_record_payment(payment: Any, key: str, settled: str) -> None:
+    desk = Desk()
+    customer = desk.customer(payment.currency)
+    for number in (1, 2):
+        id_ = desk.document("invoices", customer, number=number)
+        desk.add(f"invoices/{id_}/status/sent")
+    source = ref("payment", key)
+    taken_or_refused(desk, "record_payment", payment=payment, source=source, customer_id=customer, settled=settled)
+
+
+@bounded
+@given(note=credit_notes(), key=IDS, number=st.sampled_from(["sequence", "auto"]))
+def test_create_credit_note(note: Any, key: str, number: str) -> None:
+    desk = Desk()
+    customer = desk.customer(note.currency)
+    source = ref("credit", key)
+    taken_or_refused(desk, "create_credit_note", credit_note=note, source=source, customer_id=customer, number=number)
+
+
+@bounded
+@given(
+    amount=st.none() | AMOUNTS.map(lambda amount: amount / 10_000),
+    key=IDS,
+    date=st.sampled_from(["2026-01-02", "2026-01-02T23:00:00Z", "soon"]),
+    text=TEXTS,
+    account=mostly(st.sampled_from(["", "460000000000000097"]), IDS),
+)
+def test_what_becomes_of_a_credit_note(amount: Any, key: str, date: str, text: str, account: str) -> None:
+    desk = Desk()
+    customer = desk.customer("USD")
+    id_ = desk.document("invoices", customer)
+    desk.add(f"invoices/{id_}/status/sent")
+    desk.document("creditnotes", customer)
+    source = ref("credit", "cred.1")
+    given_ = {"key": key, "date": date, "description": text, "account_id": account}
+    taken_or_refused(desk, "apply_credit_note", source=source, invoice_source=ref("invoice", "inv.1"), amount=amount)
+    desk.document("creditnotes", customer, number=2)
+    taken_or_refused(desk, "refund_credit_note", source=ref("credit", "cred.2"), amount=amount, **given_)
+
+
+@bounded
+@given(name=TEXTS, rate=AMOUNTS, description=TEXTS, unit=TEXTS)
+def test_upsert_item(name: str, rate: Any, description: str, unit: str) -> None:
+    taken_or_refused(Desk(), "upsert_item", name=name, rate=rate, description=description, unit=unit)
+
+
+@bounded
+@given(to=st.lists(TEXTS.map(lambda text: f"{text}@acme.example") | TEXTS, max_size=3), subject=TEXTS, body=TEXTS)
+def test_email_invoice(to: list[str], subject: str, body: str) -> None:
+    desk = Desk()
+    desk.document("invoices", desk.customer("USD"))
+    taken_or_refused(desk, "email_invoice", source=ref("invoice", "inv.1"), to=to, subject=subject, body=body)
+
+
+def test_every_action_that_sends_json_is_drawn_here() -> None:
+    drawn = {"upsert_contact", "ensure_contact", "create_invoice", "update_invoice", "record_payment"}
+    drawn |= {"create_credit_note", "apply_credit_note", "refund_credit_note", "upsert_item", "email_invoice"}
+    assert drawn | NO_BODY == set(app.actions)
