@@ -175,7 +175,13 @@ class Applied:
     warnings: Sequence[str] = ()
     data: Any = None
     """The object itself, for a fetch that becomes an event."""
+    also: Sequence[str] = ()
+    """Other triggers that the fetched object is an event of: its state speaks of more than what was asked for."""
     sourceversion: str = ""
+    found: Sequence[Found] = ()
+    """Objects that become events of their own, in the lane of reconciliation."""
+    go_on: Mapping[str, Any] | None = None
+    """It is not done: the parts of its input that the next attempt differs in. `found` is kept with them."""
     settled: str = ""
     """How the effect became certain, where the action knows better than its caller: ``lookup``."""
 
@@ -214,7 +220,9 @@ class Trigger:
     """An event kind an app offers. `schema` types its data for CEL (a msgspec Struct), `sample` is a realistic object.
 
     `fetch` names the action that gets the object afresh when an event is a hint; `object` the app's noun for it, `id`
-    the field of its data that holds the object's id.
+    the field of its data that holds the object's id. `returns`: an object may come to a version that it had before (a
+    hash of its content), so that each time is an event of its own. `scheduled`: flows say when it is due
+    (`schedules`). `asked`: a person starts it, for one flow (``data.flow``) or for all.
     """
 
     name: str
@@ -224,6 +232,9 @@ class Trigger:
     sample: Mapping[str, Any]
     fetch: str = ""
     id: str = "id"
+    returns: bool = False
+    scheduled: bool = False
+    asked: bool = False
 
     def subject(self, data: Any) -> str:
         """The object's id; "" where the data has none."""
@@ -283,12 +294,18 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object that a poll found new or changed: what becomes an event of `trigger`."""
+    """An object that was found new or changed: what becomes an event of `trigger`.
+
+    `occurrence` tells the event from others of the same version, where that may come back (`Trigger.returns`). `hint`:
+    the data is not the whole object, which has to be fetched.
+    """
 
     trigger: str
     subject: str
     data: Any
     sourceversion: str = ""
+    occurrence: str = ""
+    hint: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def _event(file: Path | None, flow: "CompiledFlow", apps: "dict[str, App] | Any"
     from pipeline.schemas.codec import Codec
 
     if file is None:
-        return sample_event(flow.app, flow.trigger)
+        return sample_event(flow.app, flow.trigger, flow.spec.trigger.given)
     try:
         return complete(Codec().decode_event(file.read_bytes()), apps)
     except OSError as error:

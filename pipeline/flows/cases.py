@@ -141,7 +141,7 @@ def _ref(side: Side) -> ObjectRef:
 
 
 def _event(case: Case, flow: CompiledFlow) -> Event:
-    sample = sample_event(flow.app, flow.trigger)
+    sample = sample_event(flow.app, flow.trigger, flow.spec.trigger.given)
     given = case.event.data if case.event.data is not None else _merged(sample.data, case.event.change)
     data = msgspec.json.Decoder(float_hook=Decimal).decode(msgspec.json.encode(given))
     app, trigger = flow.app, flow.trigger.name

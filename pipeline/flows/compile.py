@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.apps.base import Action, App, Trigger
+from pipeline.apps.schedules import GIVEN, schedule_of
 from pipeline.errors import EffectError
 from pipeline.flows.claims import rivals
 from pipeline.flows.expressions import Clause, Clauses, compile_clause
@@ -101,7 +103,7 @@ class _Compiler:
             for key, message in own_faults(option):
                 self._note(("options", name, key), message)
         shapes: dict[str, Shape] = {"data": trigger.schema if trigger else Any, "options": self.options}
-        clauses = self._clauses(self.spec.when, ("when",), shapes)
+        clauses = self._clauses(self.spec.when, ("when",), shapes, self._own(trigger))
         actions = [self._action(index, action, shapes, app, trigger) for index, action in enumerate(self.spec.actions)]
         compiled = tuple(action for action in actions if action is not None)
         if app is None or trigger is None or clauses is None or len(compiled) < len(actions):
@@ -119,14 +121,42 @@ class _Compiler:
         if trigger is None:
             message = f"{app.name} has no trigger {spec.event!r}{did_you_mean(spec.event, app.triggers)}"
             self._note(("trigger", "event"), message)
+        elif trigger.scheduled:
+            self._schedule()
+        else:
+            for name in spec.given:
+                self._note(("trigger", name), f"{trigger.name} is not started by the clock: it takes no {name}")
         return app, trigger
+
+    def _schedule(self) -> None:
+        """Faults of what the flow says of when it is due."""
+        try:
+            schedule_of(self.spec.trigger.given)
+        except ValueError as error:
+            given = self.spec.trigger.given
+            at = next((name for name in GIVEN if name in given and name in str(error)), "event")
+            self._note(("trigger", at), str(error))
+
+    def _own(self, trigger: Trigger | None) -> Sequence[str]:
+        """What must hold beside the flow's own conditions: the event is of its schedule, or asks for it."""
+        if trigger is not None and trigger.asked:
+            return (f"!has(data.flow) || data.flow == {json.dumps(self.spec.id)}",)
+        if trigger is None or not trigger.scheduled:
+            return ()
+        try:
+            return (f"data.id == {json.dumps(schedule_of(self.spec.trigger.given).key)}",)
+        except ValueError:
+            return ()
 
     def _direction(self, app: App) -> None:
         if self.spec.type != app.direction:
             self._note(("type",), f"a flow that starts in {app.name} is {app.direction}, not {self.spec.type}")
 
-    def _clauses(self, texts: Sequence[str], path: Path, shapes: Mapping[str, Shape]) -> Clauses | None:
+    def _clauses(
+        self, texts: Sequence[str], path: Path, shapes: Mapping[str, Shape], own: Sequence[str] = ()
+    ) -> Clauses | None:
         compiled: list[Clause] = []
+        own_ones = [clause for clause in (compile_clause(text, shapes) for text in own) if isinstance(clause, Clause)]
         for index, text in enumerate(texts):
             clause = compile_clause(text, shapes)
             if isinstance(clause, Clause):
@@ -135,7 +165,7 @@ class _Compiler:
                 self.faults += [
                     self.source.fault((*path, index), fault.message, offset=fault.offset) for fault in clause
                 ]
-        return Clauses(compiled) if len(compiled) == len(texts) else None
+        return Clauses([*own_ones, *compiled]) if len(compiled) == len(texts) else None
 
     def _action(
         self, index: int, spec: ActionSpec, shapes: Mapping[str, Shape], app: App | None, trigger: Trigger | None

@@ -18,7 +18,12 @@ _MAKING_ONLY = _MAKING - {"upsert"}
 
 
 def makes_its_trigger(trigger: Trigger, action: Action[Any]) -> bool:
-    """Whether the action, of the trigger's own app, makes another object of the kind whose making starts the flow."""
+    """Whether the action, of the trigger's own app, makes another object of the kind whose making starts the flow.
+
+    One that goes through all objects gives each as an event, whatever starts the flow.
+    """
+    if _verb(action) == "sync" and action.name == f"sync_{trigger.object}s":
+        return True
     return _happened(trigger) in _BEGINNINGS and _verb(action) in _MAKING and _writes(action, trigger.object)
 
 

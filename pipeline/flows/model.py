@@ -18,10 +18,18 @@ class _Part(BaseModel):
 
 
 class TriggerSpec(_Part):
-    """What starts the flow: an event of an app."""
+    """What starts the flow: an event of an app. `every`, `cron` and `timezone` say when one is due that time gives."""
 
     app: str
     event: str
+    every: Literal["", "hour", "day"] = ""
+    cron: str = ""
+    timezone: str = ""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the flow says about the trigger, beside its name."""
+        return self.model_dump(exclude={"app", "event"}, exclude_defaults=True)
 
 
 class OptionSpec(_Part):

@@ -40,7 +40,7 @@ def wanted(links: Iterable[Link], flows: Mapping[tuple[str, str], FlowVersion]) 
         if trigger is None or source is None:
             continue
         before = found.get(source, NOTHING)
-        given = trigger.model_dump(exclude={"app", "event"}, exclude_defaults=True)
+        given = trigger.given
         triggers = {**before.triggers, trigger.event: (*before.triggers.get(trigger.event, ()), given)}
         others = {other: mapping_scope(source, other) for other in link.connections.values() if other != source}
         found[source] = Wanted(triggers, before.scopes | set(others.values()))

@@ -239,8 +239,12 @@ class Schedule(TogaiObject, frozen=True, kw_only=True, rename="camel"):
 
 
 class OnDemand(TogaiObject, frozen=True, kw_only=True, rename="camel"):
-    """What a person gave along. `ids` are the objects that are meant, none means all; `payload` is free."""
+    """What a person gave along. `ids` are the objects that are meant, none means all; `payload` is free.
 
+    `flow` is the flow that is started; without it, all that start on demand.
+    """
+
+    flow: str | None = None
     ids: list[str] = []
     payload: dict[str, Any] = {}
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 import structlog
 
-from pipeline.apps.base import App
+from pipeline.apps.base import App, Found
+from pipeline.schemas.envelope import Event
+from pipeline.schemas.records import Command
 from pipeline.sinks import records
 from pipeline.sinks.echo import echo_of
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.mappings import keys as mapping_keys
 from pipeline.sinks.records import Ending
 from pipeline.sinks.shared import Shared
+from pipeline.sinks.telling import as_hint, told
 from pipeline.sinks.tick import Out, Tick
 
 log = structlog.get_logger(__name__)
@@ -57,6 +60,31 @@ def write_ending(
     tick.ended += 1
 
 
+def events(
+    command: Command, found: Iterable[Found], shared: Shared, app: App | None, scopes: Collection[str]
+) -> Iterator[Event]:
+    """What a command found, as events that are decided once a command, whatever was decided before.
+
+    One that no topic would take goes as a hint: fetching it is refused, with a result that says why.
+    """
+    if app is None:
+        return
+    for each in found:
+        event = told(each, app, command.connection, shared.mappings, scopes, replay=command.id)
+        yield event if len(shared.codec.encode(event)) <= LARGEST else as_hint(event)
+
+
+def _fetched(  # noqa: PLR0917
+    command: Command, ending: Ending, trigger: str, shared: Shared, app: App | None, scopes: Collection[str]
+) -> Event:
+    if app is None:
+        return records.fetched(command, ending, trigger, "", "")
+    party = app.party(trigger, ending.data)
+    echo = echo_of(trigger, command.run.subject, ending.sourceversion, app, shared.mappings, scopes)
+    known = app.triggers.get(trigger)
+    return records.fetched(command, ending, trigger, party, echo, bool(known and known.returns))
+
+
 def _outs(  # noqa: PLR0917
     entry: Entry, ending: Ending, now: float, index: int, shared: Shared, app: App | None, scopes: Collection[str]
 ) -> Iterator[Out]:
@@ -76,14 +104,12 @@ def _outs(  # noqa: PLR0917
         for mapped, row in zip(mapping_keys(command.scope, ending.pair), rows, strict=True):
             yield out(topics.mappings, mapped.encode(), row)
     if ending.status in records.GOES_ON:
-        if command.emit is not None:
-            trigger = command.emit.type.partition(".")[2]
-            party = app.party(trigger, ending.data) if app else ""
-            echo = (
-                echo_of(trigger, command.run.subject, ending.sourceversion, app, shared.mappings, scopes) if app else ""
-            )
-            event = records.fetched(command, ending, party, echo)
+        for event in events(command, ending.found, shared, app, scopes):
             yield out(topics.events(command.app), event.key, event)
+        if command.emit is not None:
+            for trigger in dict.fromkeys((command.emit.type.partition(".")[2], *ending.also)):
+                event = _fetched(command, ending, trigger, shared, app, scopes)
+                yield out(topics.events(command.app), event.key, event)
         elif not command.last:
             key = f"{command.run.source_connection}/{command.run.party}".encode()
             yield out(topics.steps, key, records.next_step(command, ending))

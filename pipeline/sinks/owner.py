@@ -18,7 +18,7 @@ from pipeline.schemas.records import Command, Lane, LedgerState, Status, mapping
 from pipeline.sinks import records
 from pipeline.sinks.backoff import backoff
 from pipeline.sinks.checking import Checks, wait_until
-from pipeline.sinks.ending import write_ending
+from pipeline.sinks.ending import events, write_ending
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.ledger import erase, store
 from pipeline.sinks.order import Order
@@ -327,7 +327,29 @@ class Owner:
             if clash:
                 self._refuse(entry, "conflict", "mapping_clash", clash, tick)
                 return
-        self._finish(entry, records.applied(done, doubted=entry.doubted), tick)
+        if done.go_on is not None:
+            self._go_on(entry, done, tick)
+        else:
+            self._finish(entry, records.applied(done, doubted=entry.doubted), tick)
+
+    def _go_on(self, entry: Entry, done: Applied, tick: Tick) -> None:
+        """A command that goes on: what it found so far and where the next attempt begins are in one transaction."""
+        command, topic = entry.command, self.shared.topics.events(self.app.name)
+        try:
+            said = [
+                (event.key, self._encode(event))
+                for event in events(command, done.found, self.shared, self.app, self.state.wanted.scopes)
+            ]
+        except Exception:
+            log.exception("what an action found cannot be written down", command=command.id)
+            self._refuse(entry, "defect", "internal", "what it found cannot be written down", tick)
+            return
+        for key, value in said:
+            tick.say(self.index, topic, key, value)
+        entry.command = msgspec.structs.replace(command, input={**command.input, **(done.go_on or {})})
+        entry.state, entry.attempts, entry.doubted = LedgerState.QUEUED, 0, False
+        self.parties.make_ready(entry)
+        self._store(entry, tick)
 
     def _go_on_with_fetched(self, tick: Tick) -> None:
         """What was fetched while a write was open that may have made it. A successor fetches it again."""

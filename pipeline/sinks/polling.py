@@ -15,13 +15,13 @@ import structlog
 
 from pipeline.apps.base import Found, Poll, Polled, Polling
 from pipeline.errors import Stopped, Wait
-from pipeline.schemas.envelope import Event, derive_id, event_id
+from pipeline.schemas.envelope import Event
 from pipeline.schemas.records import Connection, Lane
 from pipeline.sinks.checking import wait_until
-from pipeline.sinks.echo import echo_of
 from pipeline.sinks.ending import LARGEST
 from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.state import OwnerState
+from pipeline.sinks.telling import as_hint, told
 from pipeline.sinks.tick import Start, Tick
 
 if TYPE_CHECKING:
@@ -152,21 +152,8 @@ def _event(found: Found, owner: Owner) -> Event:
 
     Where a topic does not take it, a hint of it: it is fetched, and ends as a command whose result says why.
     """
-    app, state, shared = owner.app, owner.state, owner.shared
-    type_ = f"{app.name}.{found.trigger}"
-    event = Event(
-        id=event_id(state.id, type_, found.subject, found.sourceversion, found.data),
-        source=f"{app.name}/{state.id}",
-        type=type_,
-        subject=found.subject,
-        data=found.data,
-        connection=state.id,
-        party=app.party(found.trigger, found.data) or found.subject,
-        sourceversion=found.sourceversion,
-        echo=echo_of(found.trigger, found.subject, found.sourceversion, app, shared.mappings, state.wanted.scopes),
-    )
-    if len(shared.codec.encode(event)) <= LARGEST:
+    event = told(found, owner.app, owner.state.id, owner.shared.mappings, owner.state.wanted.scopes)
+    if len(owner.shared.codec.encode(event)) <= LARGEST:
         return event
-    log.warning("what a poll found is too large for a topic", connection=state.id, subject=found.subject)
-    hint = derive_id("hint", event.id)
-    return msgspec.structs.replace(event, id=hint, data=None, hint=True, echo="")
+    log.warning("what a poll found is too large for a topic", connection=event.connection, subject=found.subject)
+    return as_hint(event)

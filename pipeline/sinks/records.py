@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.apps.base import Applied, Pair
+from pipeline.apps.base import Applied, Found, Pair
 from pipeline.clock import utc
 from pipeline.schemas.envelope import Event, event_id
 from pipeline.schemas.records import (
@@ -43,6 +43,8 @@ class Ending:
     pair: Pair | None = None
     data: Any = None
     sourceversion: str = ""
+    also: tuple[str, ...] = ()
+    found: tuple[Found, ...] = ()
 
 
 def applied(done: Applied, *, doubted: bool) -> Ending:
@@ -57,6 +59,8 @@ def applied(done: Applied, *, doubted: bool) -> Ending:
         pair=done.pair,
         data=done.data,
         sourceversion=done.sourceversion,
+        also=tuple(done.also),
+        found=tuple(done.found),
     )
 
 
@@ -120,20 +124,23 @@ def next_step(command: Command, ending: Ending) -> Step:
     return Step(id=command.id, run=run, step=command.step, index=command.index, lane=command.lane)
 
 
-def fetched(command: Command, ending: Ending, party: str, echo: str) -> Event:
+def fetched(  # noqa: PLR0917
+    command: Command, ending: Ending, trigger: str, party: str, echo: str, returns: bool = False
+) -> Event:
     """The event a fetch was for: its data is the object as the app gave it. `party` is "" where it cannot be told.
 
-    A version fetched twice is one event. Without a version each fetch is one of its own: an object that was changed
-    and changed back would else look like a repeat.
+    A version fetched twice is one event. Where there is none, or where it may come back (`returns`), each fetch is one
+    of its own: an object that was changed and changed back would else look like a repeat.
     """
     emit = command.emit
     assert emit is not None
     run = command.run
-    version = ending.sourceversion or command.id
+    type_ = f"{command.app}.{trigger}"
+    version = command.id if returns or not ending.sourceversion else ending.sourceversion
     return Event(
-        id=event_id(emit.source_connection, emit.type, run.subject, version, ending.data),
+        id=event_id(emit.source_connection, type_, run.subject, version, ending.data),
         source=f"{command.app}/{emit.source_connection}",
-        type=emit.type,
+        type=type_,
         subject=run.subject,
         data=ending.data,
         connection=emit.source_connection,

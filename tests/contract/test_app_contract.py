@@ -220,7 +220,7 @@ def test_an_app_that_signs_its_webhooks_turns_away_what_is_not_signed(app: App) 
 @poll_of
 def test_a_poll_goes_by_its_name_and_gives_events_of_its_app(app: App, name: str, poll: Poll) -> None:
     assert poll.name == name
-    assert poll.most >= 1
+    assert poll.most >= 0
     assert poll.triggers
     assert poll.triggers <= app.triggers.keys()
 

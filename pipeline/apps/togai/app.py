@@ -15,6 +15,7 @@ from pipeline.apps.togai.actions.common import APP
 from pipeline.apps.togai.client import TogaiSession
 from pipeline.apps.togai.connection import API_KEY, SECRETS, TogaiSettings
 from pipeline.apps.togai.documents import invoice_document, party_of_account, party_of_customer, read
+from pipeline.apps.togai.polls import POLLS
 from pipeline.apps.togai.receipts import credit_document, payment_document
 from pipeline.apps.togai.triggers import TRIGGERS, party_of, version_of
 from pipeline.apps.webhook_secrets import kept_standard
@@ -33,7 +34,7 @@ class TogaiApp:
     secrets: Mapping[str, str] = SECRETS
     triggers: Mapping[str, Trigger] = TRIGGERS
 
-    polls: Mapping[str, Poll] = {}
+    polls: Mapping[str, Poll] = POLLS
 
     def __init__(self) -> None:
         self.actions: Mapping[str, Action[Any]] = actions()

@@ -37,6 +37,12 @@ class TogaiSettings(BaseModel):
         120.0, gt=0, description="After which a lost call can take no effect any more: longer than Togai's own time-out"
     )
 
+    poll_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="How often to look for changes that no webhook told of, where a flow wants them; 0: never",
+    )
+
     @property
     def api(self) -> str:
         """Base URL of the API."""

@@ -16,10 +16,10 @@ PER_PAGE = 50
 
 
 async def page(
-    session: Session, listed: str, filters: Mapping[str, str], token: str = ""
+    session: Session, listed: str, filters: Mapping[str, str], token: str = "", size: int = PER_PAGE
 ) -> tuple[list[Mapping[str, Any]], str]:
     """The rows of one page, and the token of the next one, "" after the last. Raises `Retry` for what is no list."""
-    query = {"nextToken": token} if token else {**filters, "pageSize": str(PER_PAGE)}
+    query = {"nextToken": token} if token else {**filters, "pageSize": str(size)}
     answer = await session.send(request("GET", listed, query=query))
     rows = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(rows, list):

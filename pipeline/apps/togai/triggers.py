@@ -17,8 +17,9 @@ SCHEDULE, ON_DEMAND = "schedule", "on_demand"
 ORDER = "order.generated"
 
 
-def _account(event: str, title: str, **other: Any) -> Trigger:
-    return Trigger(event, title, ACCOUNT, togai.Account, {**samples.ACCOUNT, **other}, fetch="get_account")
+def _account(event: str, title: str, *, returns: bool = False, **other: Any) -> Trigger:
+    sample = {**samples.ACCOUNT, **other}
+    return Trigger(event, title, ACCOUNT, togai.Account, sample, fetch="get_account", returns=returns)
 
 
 def _customer(name: str, title: str) -> Trigger:
@@ -37,7 +38,7 @@ TRIGGERS: Mapping[str, Trigger] = {
     trigger.name: trigger
     for trigger in (
         _account("account.created", "An account was created"),
-        _account("account.updated", "An account was changed", name="Northwind Live (EU)"),
+        _account("account.updated", "An account was changed", returns=True, name="Northwind Live (EU)"),
         _account("account.archived", "An account was archived", status="ARCHIVED"),
         _customer("customer.created", "A customer was created"),
         _customer("customer.updated", "A customer was changed"),
@@ -61,8 +62,11 @@ TRIGGERS: Mapping[str, Trigger] = {
             SCHEDULE,
             togai.Schedule,
             samples.SCHEDULE,
+            scheduled=True,
         ),
-        Trigger(ON_DEMAND, "A person starts it, with a payload", ON_DEMAND, togai.OnDemand, samples.ON_DEMAND),
+        Trigger(
+            ON_DEMAND, "A person starts it, with a payload", ON_DEMAND, togai.OnDemand, samples.ON_DEMAND, asked=True
+        ),
     )
 }
 

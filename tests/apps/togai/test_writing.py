@@ -13,11 +13,11 @@ from pipeline.apps.transport import HttpTransport
 from pipeline.errors import InDoubt, Refused
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.serve import Served, serve_in_thread
-from pipeline.sandbox.togai.documents import set_status
+from pipeline.sandbox.togai.documents import InvoiceSpec, draft, generate, set_status
 from pipeline.sandbox.togai.server import TogaiTwin
 from pipeline.schemas.records import ObjectRef
 from tests.apps.togai.conftest import connected
-from tests.apps.togai.world import World, a_twin, a_world, payment_of
+from tests.apps.togai.world import HUNDRED, World, a_twin, a_world, payment_of
 
 CONTACT = {"app": "zohobooks", "type": "contact", "id": "7001"}
 INVOICE = {"app": "zohobooks", "type": "invoice", "id": "8001"}
@@ -188,7 +188,7 @@ async def test_an_uncollectible_invoice_is_paid_in_full_or_not_at_all(world: Wor
         (paid("30", i8001="40"), "more than it came to"),
         (paid("40", i8001="-40"), "not above zero"),
         ({**paid("40"), "currency": ""}, "names no currency"),
-        (paid("40", **{f"i{number}": "1" for number in range(21)}), "more than 20 invoices"),
+        (paid("60", **{f"i{number}": "1" for number in range(51)}), "more than 50 invoices"),
     ],
 )
 def test_a_payment_of_wrong_amounts_is_refused_before_any_call(
@@ -232,6 +232,20 @@ async def test_a_payment_that_is_recorded_and_changed_since_is_refused(world: Wo
     plan = world.plan("record_payment", payment=paid("50", i8001="50"), source=PAYMENT)
     assert isinstance(plan, Refuse)
     assert "has changed since" in plan.message
+
+
+async def test_a_payment_over_many_invoices_looks_them_up_in_the_accounts_list(world: World) -> None:
+    world.add("account")
+    parts: dict[str, str] = {}
+    for number in range(8100, 8106):
+        spec = InvoiceSpec(account_id="acme-prod", parts=HUNDRED)
+        invoice = world.togai.call(lambda spec=spec: generate(world.state, draft(world.state, spec)["id"]))  # type: ignore[misc]
+        world.known("invoice", invoice["id"], "invoice", str(number))
+        parts[f"i{number}"] = "100"
+    since = len(world.togai.ledger.entries)
+    await record(world, paid("600", **parts))
+    assert world.kinds(since) == ["payments.list", "invoices.list", "payments.create"]
+    assert {invoice["status"] for invoice in world.state.invoices.values()} == {"PAID"}
 
 
 async def test_our_payment_is_found_among_many_of_the_account(world: World) -> None:

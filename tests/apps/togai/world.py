@@ -155,6 +155,37 @@ class World:
         self.ids["credit"] = made["credits"][0]["id"]
         self.known("credit", self.ids["credit"], "credit_note", "9001")
 
+    def _refund_initiated(self) -> None:
+        self.add("paid")
+        self._status("REFUND_INITIATED")
+
+    def happen(self, what: str, *given: Any) -> None:
+        """What a person or Togai itself does."""
+        match what:
+            case "customer":
+                body = {**CUSTOMER, "id": given[0]}
+                self.togai.call(lambda: self.state.create_customer(body))
+            case "patch":
+                self.by_api("PATCH", *given)
+            case "delete":
+                self.by_api("DELETE", *given)
+            case "generate":
+                self.add("due")
+            case "order":
+                spec = InvoiceSpec(account_id="acme-prod", parts=HUNDRED, invoice_class="ORDER")
+                made = self.togai.call(lambda: generate(self.state, draft(self.state, spec)["id"]))
+                self.ids["order"] = made["id"]
+            case "status":
+                self._status(*given)
+            case "pay":
+                self.ids["payment"] = self.by_api("POST", "payments", payment_of(self.ids["invoice"], *given))["id"]
+            case "credit":
+                self.add("credit")
+            case "void_credit":
+                self.by_api("POST", f"credits/{self.ids['credit']}/void")
+            case "wait":
+                self.togai.clock.advance(*given)
+
     def by_api(self, method: str, path: str, body: Any = None) -> Json:
         """What another user of Togai's API does; the ledger holds it too."""
         headers = {"Authorization": f"Bearer {TOKEN}"}

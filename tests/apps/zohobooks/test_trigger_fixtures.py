@@ -17,8 +17,8 @@ from pipeline.errors import Unverified
 from pipeline.sandbox.config import ZohoHook
 from pipeline.sandbox.zohobooks.routes.invoices import view
 from pipeline.schemas.envelope import Event, event_id
+from tests.apps.receiver import Receiver, Taken, receiving
 from tests.apps.zohobooks.poller import Poller
-from tests.apps.zohobooks.receiver import Receiver, Taken, receiving
 from tests.apps.zohobooks.support import ORGANIZATION, SETTINGS, Zoho, called
 from tests.apps.zohobooks.world import World, a_world
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pipeline.sandbox.config import ZohoHook
 from pipeline.sandbox.remote import RemoteZohoBooks
 from pipeline.sandbox.zohobooks.hooks import HookFaults, delivery, kind_of
-from tests.apps.zohobooks.receiver import receiving
+from tests.apps.receiver import receiving
 from tests.sandbox.support import ORGANIZATION, Zoho
 
 SECRET = "secrettoken1234"

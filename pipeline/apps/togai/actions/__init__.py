@@ -19,6 +19,7 @@ from pipeline.apps.togai.actions.invoices import CreateInvoice
 from pipeline.apps.togai.actions.payments import RecordPayment
 from pipeline.apps.togai.actions.reads import GetAccount, GetCredit, GetCustomer, GetInvoice, GetPayment
 from pipeline.apps.togai.actions.settings import PutSetting
+from pipeline.apps.togai.actions.sync import SyncAccounts, SyncInvoices
 
 
 def actions() -> Mapping[str, Action[Any]]:
@@ -42,5 +43,7 @@ def actions() -> Mapping[str, Action[Any]]:
         GetInvoice(),
         GetPayment(),
         GetCredit(),
+        SyncAccounts(),
+        SyncInvoices(),
     )
     return {action.name: action for action in made}

@@ -25,9 +25,12 @@ from pipeline.errors import Refused
 from pipeline.schemas.documents import Payment
 from pipeline.schemas.records import ObjectRef
 
-MOST_INVOICES = 20
-"""Of one payment: what is open of each is read."""
-PAGES = 4
+MOST_INVOICES = 50
+"""Of one payment."""
+READS = 4
+"""Invoices that are read one by one; where there are more, they are looked up in the account's list."""
+INVOICE_PAGES = 3
+PAYMENT_PAGES = 2
 """Of the account's newest payments, looked through for ours. One that is older is mapped: only a payment whose answer
 was lost is not, and that one is settled within minutes."""
 SETTLED = frozenset(("PAID", "VOID", "REFUND_INITIATED", "REFUND_COMPLETED"))
@@ -95,9 +98,7 @@ class RecordPayment:
     title: ClassVar[str] = "Record a payment"
     repeat: ClassVar[str] = "idempotent"
     safe: ClassVar[str] = "The account's payments are looked through for our transaction number before one is recorded."
-    calls: ClassVar[str] = (
-        f"2, and 1 an invoice; up to {PAGES - 1} more for an account of many payments; 0 where it is mapped"
-    )
+    calls: ClassVar[str] = "3 for one invoice; 7 at the most; 0 where it is mapped"
     input: type[RecordPaymentInput] = RecordPaymentInput
     output: type[RecordPaymentOutput] = RecordPaymentOutput
 
@@ -139,7 +140,7 @@ class RecordPayment:
         return Call(
             "create",
             paid.request(amount, parts),
-            most=PAGES + len(parts) + 1,
+            most=PAYMENT_PAGES + max(INVOICE_PAGES, READS) + 1,
             source=input.source,
             hash=with_inbound(digest),
             version=payment.version,
@@ -179,7 +180,7 @@ def _wrong(payment: Payment) -> Refuse | None:
 async def _held(session: Session, paid: _Paid) -> Mapping[str, Any] | None:
     """Our payment, if it is there already. Raises `Refused` where one under our number is another one."""
     token, ours = "", paid.input.source.id
-    for _ in range(PAGES):
+    for _ in range(PAYMENT_PAGES):
         rows, token = await page(session, "payments", {"account_id": paid.account_id}, token)
         for row in rows:
             reference = row.get("externalPaymentReferences")
@@ -201,9 +202,9 @@ async def _held(session: Session, paid: _Paid) -> Mapping[str, Any] | None:
 
 async def _pay(session: Session, paid: _Paid, warnings: list[str]) -> Mapping[str, Any] | None:
     """Pay what is open of each invoice now; None where nothing is and nothing is left beside it. Raises `Refused`."""
-    payment, parts = paid.input.payment, dict[str, Decimal]()
-    for id_, part in paid.parts.items():
-        parts[id_] = min(part, _open(await read(session, INVOICE, id_), part, payment.currency))
+    payment = paid.input.payment
+    invoices = await _invoices(session, paid)
+    parts = {id_: min(part, _open(invoices[id_], part, payment.currency)) for id_, part in paid.parts.items()}
     short = added(paid.parts.values()) - added(parts.values())
     if short and paid.input.settled == "refuse":
         raise Refused(
@@ -218,6 +219,28 @@ async def _pay(session: Session, paid: _Paid, warnings: list[str]) -> Mapping[st
     if amount <= 0:
         return None
     return object_of(await session.send(paid.request(amount, parts)), PAYMENT)
+
+
+async def _invoices(session: Session, paid: _Paid) -> dict[str, Mapping[str, Any]]:
+    """Those that it settles, as they are now. Raises `Refused` where one is not to be found."""
+    if len(paid.parts) <= READS:
+        return {id_: await read(session, INVOICE, id_) for id_ in paid.parts}
+    found: dict[str, Mapping[str, Any]] = {}
+    token = ""
+    for _ in range(INVOICE_PAGES):
+        rows, token = await page(session, "invoices", {"owner_id": paid.account_id}, token)
+        found |= {str(row["id"]): row for row in rows if row.get("id") in paid.parts}
+        if len(found) == len(paid.parts):
+            return found
+        if not token:
+            break
+    missing = sorted(set(paid.parts) - set(found))
+    raise Refused(
+        f"invoice {missing[0]} is not among the newest of account {paid.account_id} in Togai: split the payment into "
+        f"ones of {READS} invoices at the most",
+        cause="not_found",
+        code="invoice",
+    )
 
 
 def _open(invoice: Mapping[str, Any], part: Decimal, currency: str) -> Decimal:

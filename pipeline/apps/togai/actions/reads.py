@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from pipeline.apps.base import Applied, Call, Plan, Session, View
-from pipeline.apps.togai.actions.common import LISTS, ref
+from pipeline.apps.togai.actions.common import LISTS, read, ref
+from pipeline.apps.togai.actions.invoice_status import status_of
 from pipeline.apps.togai.actions.target import Missing, Target, find
 from pipeline.apps.togai.client import request
 from pipeline.apps.togai.documents import ACCOUNT, CREDIT, CUSTOMER, INVOICE, PAYMENT
+from pipeline.apps.togai.triggers import ORDER, STATES
 from pipeline.apps.togai.versions import version_of
 from pipeline.errors import Refused
 from pipeline.schemas import togai
@@ -43,6 +46,28 @@ def _without_trees(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
     return made
 
 
+async def whole(session: Session, noun: str, id_: str) -> Mapping[str, Any]:
+    """An object as an event has it: an account brings its customer along where it lacks e-mail or address.
+
+    Raises `Refused` where it is no more.
+    """
+    data = await read(session, noun, id_)
+    if data["id"] != id_:
+        raise Refused(f"Togai's answer is not the {noun} {id_}", cause="unexpected")
+    parent = data.get("customerId")
+    if noun != ACCOUNT or (data.get("primaryEmail") and data.get("address")) or not parent:
+        return data
+    return {**data, CUSTOMER: await read(session, CUSTOMER, str(parent))}
+
+
+def also_of(noun: str, data: Mapping[str, Any]) -> Sequence[str]:
+    """The triggers that an object is an event of beside the one that it was fetched for."""
+    if noun != INVOICE:
+        return ()
+    kinds = (STATES.get(status_of(data), ""), ORDER if data.get("invoiceClass") == "ORDER" else "")
+    return [kind for kind in kinds if kind]
+
+
 class _Get:
     """Get one object. `Applied.data` is the whole of it; the output leaves an invoice's trees out."""
 
@@ -60,15 +85,14 @@ class _Get:
         return Call("read", request("GET", LISTS[self.object], target.id), state=target)
 
     async def apply(self, call: Call, session: Session) -> Applied:
-        data = await session.send(call.request)
-        if not isinstance(data, dict) or data.get("id") != call.state.id:
-            raise Refused(f"Togai's answer is not the {self.object} {call.state.id}", cause="unexpected")
+        data = await whole(session, self.object, call.state.id)
         return Applied(
             "read",
             output={key: value for key, value in data.items() if key not in TREES},
             object=ref(self.object, call.state.id),
             data=data,
             sourceversion=version_of(self.object, data),
+            also=also_of(self.object, data),
         )
 
 
@@ -84,15 +108,6 @@ class GetAccount(_Get):
     def plan(self, input: GetInput, view: View) -> Plan:
         plan = super().plan(input, view)
         return replace(plan, most=2) if isinstance(plan, Call) else plan
-
-    async def apply(self, call: Call, session: Session) -> Applied:
-        applied = await super().apply(call, session)
-        parent = applied.data.get("customerId")
-        if (applied.data.get("primaryEmail") and applied.data.get("address")) or not parent:
-            return applied
-        customer = await session.send(request("GET", "customers", parent))
-        data = {**applied.data, CUSTOMER: customer}
-        return Applied("read", output=data, object=applied.object, data=data, sourceversion=applied.sourceversion)
 
 
 class GetCustomer(_Get):
