@@ -267,6 +267,28 @@ class TokenStore(Protocol):
         """Note a token request; called before it is sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class StartupCheck:
+    """One of the start-up checks. `title` is what is true where it passes, `remedy` what to mend where it does not.
+
+    `warning` says what works, and less well than it could; `tried` is False where an earlier failure is in the way.
+    """
+
+    name: str
+    title: str
+    remedy: str = ""
+    warning: str = ""
+    tried: bool = True
+
+
+@runtime_checkable
+class SurveysItself(Protocol):
+    """What a session has besides where its checks can be told one by one."""
+
+    async def survey(self) -> Sequence[StartupCheck]:
+        """As `Session.check`, but it goes on after a failure and raises nothing of the `EffectError`s."""
+
+
 class Session(Protocol):
     """A connection in use: authenticates, sends, and sorts answers into the error tree. One a connection and worker."""
 
@@ -419,6 +441,14 @@ class App(Protocol):
         now: Any,
     ) -> Session:
         """A session over two transports: `api` is metered by the worker's quota, `auth` reaches the token endpoint."""
+
+
+@runtime_checkable
+class ChecksSecrets(Protocol):
+    """What an app has besides where it sees that secrets will not do before anybody is asked."""
+
+    def secret_faults(self, secrets: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+        """(field, what is wrong) of all secrets of a connection, missing ones too; no value is repeated."""
 
 
 @runtime_checkable

@@ -28,10 +28,16 @@ def webhook_secrets(text: str) -> list[str]:
 
 def kept_standard(secrets: Mapping[str, str]) -> dict[str, str]:
     """What an app keeps of what was typed (`App.connect`). Raises `Stopped` for what no sender can sign with."""
+    for name, message in standard_faults(secrets):
+        raise Stopped(f"{name}: {message}")
     written = webhook_secrets(secrets.get(NAME, ""))
-    if any(not 24 <= _size(secret) <= 64 for secret in written):
-        raise Stopped(f"{NAME}: {STANDARD}")
     return {NAME: ",".join(written)} if written else {}
+
+
+def standard_faults(secrets: Mapping[str, str]) -> list[tuple[str, str]]:
+    """As `base.ChecksSecrets`, of this secret."""
+    good = all(24 <= _size(secret) <= 64 for secret in webhook_secrets(secrets.get(NAME, "")))
+    return [] if good else [(NAME, STANDARD)]
 
 
 def _size(secret: str) -> int:

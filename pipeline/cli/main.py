@@ -9,6 +9,7 @@ import typer
 from pipeline.cli import (
     api,
     apply,
+    apps,
     broker,
     connections,
     deadletters,
@@ -53,6 +54,7 @@ def build() -> typer.Typer:
         demo,
         run,
         apply,
+        apps,
         connections,
         flows,
         send,

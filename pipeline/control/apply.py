@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.apps.base import App, Transport
+from pipeline.apps.base import App, StartupCheck, Transport
 from pipeline.apps.transport import HttpTransport
 from pipeline.control.connections import check, connect
 from pipeline.control.files import Desired, read_files
@@ -41,6 +41,8 @@ class Done:
     what: str
     remedy: str = ""
     note: str = ""
+    checks: tuple[StartupCheck, ...] = ()
+    """Of a connection that was tested."""
 
     @property
     def good(self) -> bool:
@@ -92,9 +94,9 @@ class Applier:
 
     async def test(self, connection: Connection) -> Done:
         """Run the start-up checks of a stored connection."""
-        async with self._transport() as transport:
+        async with self.opened() as transport:
             checked = await check(connection, self.apps[connection.app], self.box, transport)
-        return Done("connection", connection.id, "unchanged", checked.remedy, checked.warnings)
+        return Done("connection", connection.id, "unchanged", checked.remedy, checked.warnings, checked.checks)
 
     async def _connection(self, planned: PlannedConnection, writer: ControlWriter) -> Done:
         if not planned.changed and planned.stored is not None:
@@ -102,7 +104,7 @@ class Applier:
         record = planned.kept()
         if record is None:
             try:
-                record = await self._exchange(planned)
+                record = await self.exchange(planned)
             except PipelineError as error:
                 return Done("connection", planned.id, "failed", str(error))
         if planned.stored is None:
@@ -118,8 +120,9 @@ class Applier:
     async def _tested(self, record: Connection) -> Done:
         return await self.test(record) if self.probe else Done("connection", record.id, "unchanged")
 
-    async def _exchange(self, planned: PlannedConnection) -> Connection:
-        async with self._transport() as transport:
+    async def exchange(self, planned: PlannedConnection) -> Connection:
+        """What was typed, exchanged and sealed; nothing is written. Raises the `EffectError`s."""
+        async with self.opened() as transport:
             return await connect(
                 id=planned.id,
                 app=planned.app,
@@ -129,10 +132,12 @@ class Applier:
                 box=self.box,
                 transport=transport,
                 hook=planned.hook(self.box),
+                name=planned.name,
             )
 
     @asynccontextmanager
-    async def _transport(self) -> AsyncIterator[Transport]:
+    async def opened(self) -> AsyncIterator[Transport]:
+        """A transport, for one connection."""
         transport = self.transport()
         try:
             yield transport

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.apps.base import App, Token, Transport
+from pipeline.apps.base import App, StartupCheck, SurveysItself, Token, Transport
 from pipeline.apps.hiding import hiding
 from pipeline.clock import Clock, SystemClock
 from pipeline.control.secrets import SecretBox, open_secrets, secret_name
@@ -36,20 +36,26 @@ class MemoryTokens:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the start-up checks of a connection gave: a profile, or the remedy in the vendor's own words."""
+    """What the start-up checks of a connection gave, each with its remedy in the vendor's own words."""
 
     connection: str
-    profile: Mapping[str, Any] = field(default_factory=dict)
-    remedy: str = ""
+    checks: tuple[StartupCheck, ...]
 
     @property
-    def works(self) -> bool:
-        return not self.remedy
+    def remedy(self) -> str:
+        """All that is to be mended; "" where the connection works."""
+        return "; ".join(dict.fromkeys(check.remedy for check in self.checks if check.remedy))
 
     @property
     def warnings(self) -> str:
         """What works, and less well than it could."""
-        return "; ".join(map(str, self.profile.get("warnings", ())))
+        return "; ".join(check.warning for check in self.checks if check.warning)
+
+
+def _one(profile: Mapping[str, Any], remedy: str = "") -> StartupCheck:
+    """Of an app that does not tell its checks one by one."""
+    warning = "; ".join(map(str, profile.get("warnings", ())))
+    return StartupCheck("connection", "the connection works", remedy=remedy, warning=warning)
 
 
 async def connect(
@@ -62,6 +68,7 @@ async def connect(
     box: SecretBox,
     transport: Transport,
     hook: str = "",
+    name: str = "",
 ) -> Connection:
     """Exchange what was typed (a self client code works once) and seal what is kept. Raises the `EffectError`s.
 
@@ -76,6 +83,7 @@ async def connect(
         typed={name: box.fingerprint(secret_name(id, name), value) for name, value in secrets.items()},
         paused=paused,
         hook=hook,
+        name=name,
     )
 
 
@@ -115,8 +123,10 @@ async def check(
             now=(clock or SystemClock()).now,
         )
         try:
-            return Checked(connection.id, profile=await session.check())
+            if isinstance(session, SurveysItself):
+                return Checked(connection.id, tuple(await session.survey()))
+            return Checked(connection.id, (_one(await session.check()),))
         finally:
             await session.close()
     except PipelineError as error:
-        return Checked(connection.id, remedy=str(error) or type(error).__name__)
+        return Checked(connection.id, (_one({}, str(error) or type(error).__name__),))

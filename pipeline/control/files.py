@@ -22,6 +22,9 @@ from pipeline.control.places import Document, Fault, Faults, read_documents
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """Ids are parts of Kafka keys and addresses: letters, digits, dot, underscore, hyphen; at most 64."""
 
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")]
+"""What people call a connection."""
+
 SECTIONS = frozenset({"connections", "flows", "links"})
 
 
@@ -56,10 +59,11 @@ class SecretSource(_Form):
 
 
 class ConnectionForm(_Form):
-    """Credentials of one app, as a person writes them. `paused` left out leaves it as an operator has set it."""
+    """Credentials of one app, as a person writes them. `paused` and `name` left out stay as an operator set them."""
 
     id: Id
     app: str
+    name: Name | None = None
     settings: dict[str, Any] = {}
     secrets: dict[str, SecretSource] = {}
     paused: bool | None = None

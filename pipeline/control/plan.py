@@ -9,12 +9,12 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from pydantic import ValidationError
 
-from pipeline.apps.base import App
-from pipeline.control import hooks
+from pipeline.apps.base import App, ChecksSecrets
 from pipeline.control.connections import locked, same_secrets
 from pipeline.control.files import ConnectionForm, Desired, LinkForm, Written, form_faults
+from pipeline.control.hooks import resealed_hook
 from pipeline.control.places import Fault, Faults
-from pipeline.control.secrets import SecretBox, secret_name
+from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.errors import ConfigurationError
 from pipeline.schemas.codec import Codec
@@ -71,6 +71,12 @@ class PlannedConnection:
         return said if said is not None else self.stored is not None and self.stored.paused
 
     @property
+    def name(self) -> str:
+        """As `paused`."""
+        said: str | None = self.written.form.name
+        return said if said is not None else self.stored.name if self.stored is not None else ""
+
+    @property
     def note(self) -> str:
         """What should not pass unseen: a file that overrules an operator."""
         if self.stored is None or self.stored.paused == self.paused:
@@ -84,18 +90,13 @@ class PlannedConnection:
 
     def hook(self, box: SecretBox) -> str:
         """The sealed token that its webhook addresses keep; "" where there is none, or its key is lost."""
-        if self.stored is None or not self.stored.hook:
-            return ""
-        try:
-            return box.reseal(secret_name(self.id, hooks.FIELD), self.stored.hook)
-        except ConfigurationError:
-            return ""
+        return "" if self.stored is None else resealed_hook(self.stored, box)
 
     def kept(self) -> Connection | None:
         """The stored one with the settings of the file; None where there is none to keep."""
         if self.stored is None or self.secrets is not None:
             return None
-        return msgspec.structs.replace(self.stored, settings=dict(self.settings), paused=self.paused)
+        return msgspec.structs.replace(self.stored, settings=dict(self.settings), paused=self.paused, name=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,13 @@ class _Planner:
             if value is None:
                 message = f"{name}: {form.secrets[name]} is not set, empty or not readable"
                 self.faults.append(written.fault(message, "secrets", name))
-        return {name: value for name, value in typed.items() if value is not None}
+        given = {name: value for name, value in typed.items() if value is not None}
+        app = self._apps[form.app]
+        if isinstance(app, ChecksSecrets):
+            # One that is named and not to be had is said to be so above; it is not missing besides.
+            said = [fault for fault in app.secret_faults(given) if fault[0] not in typed or typed[fault[0]] is not None]
+            self.faults += [written.fault(f"{name}: {message}", "secrets", name) for name, message in said]
+        return given
 
     def _flow(self, file: str, text: str) -> Change | None:
         try:

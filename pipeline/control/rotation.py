@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pipeline.control import hooks
-from pipeline.control.hooks import hook_token
+from pipeline.control.hooks import sealed_tokens
 from pipeline.control.secrets import SecretBox, sealed_under, secret_name
 from pipeline.control.snapshot import credentials_hash
 from pipeline.schemas.records import Connection, ConnectionState
@@ -71,7 +70,7 @@ def resealed(connection: Connection, box: SecretBox) -> Connection:
         secrets={name: box.reseal(secret_name(id_, name), sealed) for name, sealed in connection.secrets.items()},
         typed={name: box.reseal(secret_name(id_, name), sealed) for name, sealed in connection.typed.items()},
         credentials=credentials_hash(connection),
-        hook=box.seal(secret_name(id_, hooks.FIELD), hook_token(connection, box)),
+        hook=sealed_tokens(connection, box),
     )
 
 

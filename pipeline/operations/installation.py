@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -59,6 +60,11 @@ class Parts:
         from pipeline.control.store import read_control
 
         return read_control(self.access, self.topics.control, self.codec)
+
+    @contextmanager
+    def changing(self) -> Iterator[tuple[ControlSnapshot, ControlStore]]:
+        """What is stored now, and where to write. Of two writers of one row at the same moment the later one counts."""
+        yield self.control(), self.store()
 
     def box(self) -> SecretBox:
         from pipeline.control.secrets import load_secret_box

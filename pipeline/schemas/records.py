@@ -310,7 +310,9 @@ class Connection(Record, frozen=True, kw_only=True):
 
     `typed` are encrypted fingerprints of the secrets as a person gave them: the same ones are not exchanged twice.
     `credentials` and `hook` are written when keys are rotated: what the credentials were known by before, and the
-    encrypted token of the webhook addresses; "" while both follow from the rest.
+    encrypted token of the webhook addresses; "" while both follow from the rest. While the token is replaced, `hook`
+    holds the new one and the old one with a comma between.
+    `name` is what people call it. It may change; the id may not, because records, pairs and addresses hold it.
     """
 
     id: str
@@ -321,6 +323,7 @@ class Connection(Record, frozen=True, kw_only=True):
     paused: bool = False
     credentials: str = ""
     hook: str = ""
+    name: str = ""
 
 
 class FlowVersion(Record, frozen=True, kw_only=True):

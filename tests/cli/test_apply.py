@@ -71,8 +71,8 @@ def test_a_check_changes_nothing_an_apply_connects_and_a_second_one_finds_all_as
 
     listed = cli("connections", "list", "--json")
     assert [(row["id"], row["links"]) for row in listed.rows] == [
-        ("togai-main", ["accounts"]),
         ("books-main", ["accounts"]),
+        ("togai-main", ["accounts"]),
     ]
     assert [row["works"] for row in cli("connections", "test", "--json").rows] == [True, True]
     for secret in ("TEST_TOGAI_TOKEN", "TEST_ZOHO_SECRET", "TEST_ZOHO_CODE"):
@@ -114,22 +114,31 @@ def test_connect_does_the_same_from_options(cli: Cli, both: Twins, here: Install
 
     ran = cli(*arguments, "--secret", "api_token=env:TEST_TOGAI_TOKEN", "--json")
 
-    assert ran.rows == [{"id": "other", "what": "create", "remedy": ""}], ran.err
+    [row] = ran.rows
+    assert (row["id"], row["what"], row["remedy"]) == ("other", "create", ""), ran.err
+    assert [check["name"] for check in row["checks"]] == ["accounts", "invoices"]
     assert here.control().connection("other").settings == {"base_url": both.togai.base_url}
+    again = cli(*arguments, "--secret", "api_token=env:TEST_TOGAI_TOKEN")
+    assert (again.code, "'other' is there already" in again.err) == (Exit.MISTAKE, True)
     wrong = cli(*arguments, "--secret", "api_token=plain", "--json")
     assert (wrong.code, "plain" in wrong.err) == (Exit.MISTAKE, False)
     unknown = cli("connect", "slack", "--json")
     assert (unknown.code, "installed are togai, zohobooks" in unknown.err) == (Exit.MISTAKE, True)
 
 
-def test_removing_a_connection_is_a_dry_run_until_told_otherwise(cli: Cli, file: Path, here: Installation) -> None:
+def test_a_connection_is_removed_when_no_link_uses_it_and_a_dry_run_until_told_otherwise(
+    cli: Cli, file: Path, here: Installation
+) -> None:
     cli("apply", file, "--no-probe")
 
-    assert [row["removed"] for row in cli("connections", "remove", "books-main", "--json").rows] == [False, False]
+    refused = cli("connections", "remove", "books-main", "--yes")
+    assert (refused.code, "used by link accounts" in refused.err) == (Exit.MISTAKE, True)
+
+    here.store().remove(here.control().links.values())
+    assert cli("connections", "remove", "books-main", "--json").rows == [{"id": "books-main", "removed": False}]
     assert "books-main" in here.control().connections
     assert cli("connections", "remove", "books-main", "--yes").code == Exit.GOOD
     assert set(here.control().connections) == {"togai-main"}
-    assert not here.control().links
 
 
 def test_a_preview_shows_what_would_be_sent_without_kafka(bare_cli: Cli) -> None:

@@ -18,7 +18,7 @@ from pipeline.apps.togai.documents import invoice_document, party_of_account, pa
 from pipeline.apps.togai.polls import POLLS
 from pipeline.apps.togai.receipts import credit_document, payment_document
 from pipeline.apps.togai.triggers import TRIGGERS, party_of, version_of
-from pipeline.apps.webhook_secrets import kept_standard
+from pipeline.apps.webhook_secrets import kept_standard, standard_faults
 from pipeline.errors import Stopped
 from pipeline.schemas import togai
 from pipeline.schemas.envelope import Event
@@ -80,6 +80,11 @@ class TogaiApp:
     ) -> Mapping[str, str]:
         """The secrets are kept as they are; no call is needed."""
         return {API_KEY: _token(secrets), **kept_standard(secrets)}
+
+    def secret_faults(self, secrets: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+        """`apps.base.ChecksSecrets`."""
+        missing = [] if secrets.get(API_KEY, "").strip() else [(API_KEY, f"is missing: {SECRETS[API_KEY]}")]
+        return [*missing, *standard_faults(secrets)]
 
     def session(
         self,

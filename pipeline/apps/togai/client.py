@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from pipeline.apps.base import Request, Transport
+from pipeline.apps.base import Request, StartupCheck, Transport
+from pipeline.apps.survey import Step, survey
 from pipeline.apps.togai.connection import TogaiSettings
 from pipeline.apps.togai.faults import FORBIDDEN_REMEDY, READS, fault, lost
 from pipeline.errors import InDoubt, Refused, Stopped
+
+LISTED = ("accounts", "invoices")
+"""What the start-up checks read."""
+FORBIDDEN = "403"
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -66,15 +72,24 @@ class TogaiSession:
 
     async def check(self) -> Mapping[str, Any]:
         """One small read of accounts, and one of invoices: the token is live and its role reaches both."""
-        for listed in ("accounts", "invoices"):
-            try:
-                await self.send(request("GET", listed, query={"pageSize": "1"}))
-            except Refused as error:
-                if error.cause == "forbidden":
-                    raise Stopped(f"{FORBIDDEN_REMEDY}. It cannot read {listed}", code=error.code) from error
-                remedy = f"check environment and base_url of the connection ({self._base_url})"
-                raise Stopped(f"{error}; {remedy}", code=error.code) from error
+        for listed in LISTED:
+            await self._readable(listed)
         return {"environment": self._environment, "base_url": self._base_url}
+
+    async def survey(self) -> Sequence[StartupCheck]:
+        """`apps.base.SurveysItself`. What is forbidden here may be allowed there."""
+        steps = [Step(listed, f"the API token reads {listed}", partial(self._readable, listed)) for listed in LISTED]
+        return await survey(steps, lambda _, error: error.code == FORBIDDEN)
+
+    async def _readable(self, listed: str) -> str:
+        try:
+            await self.send(request("GET", listed, query={"pageSize": "1"}))
+        except Refused as error:
+            if error.cause == "forbidden":
+                raise Stopped(f"{FORBIDDEN_REMEDY}. It cannot read {listed}", code=error.code) from error
+            remedy = f"check environment and base_url of the connection ({self._base_url})"
+            raise Stopped(f"{error}; {remedy}", code=error.code) from error
+        return ""
 
     async def close(self) -> None:
         """Nothing is held: the transport belongs to the worker."""

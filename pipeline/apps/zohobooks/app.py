@@ -87,6 +87,10 @@ class ZohoBooksApp:
         """Exchange the self client code, at once and once (`auth.exchange`)."""
         return await oauth.exchange(ZohoBooksSettings.model_validate(settings), secrets, transport)
 
+    def secret_faults(self, secrets: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+        """`apps.base.ChecksSecrets`."""
+        return oauth.secret_faults(secrets)
+
     def session(
         self,
         *,

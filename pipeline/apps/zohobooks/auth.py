@@ -18,12 +18,13 @@ from urllib.parse import urlencode, urlsplit
 
 from pipeline.apps.base import Request, Response, Token, TokenStore, Transport
 from pipeline.apps.webhook_secrets import webhook_secrets
-from pipeline.apps.zohobooks.connection import SCOPES, ZohoBooksSettings
+from pipeline.apps.zohobooks.connection import SCOPES, SECRETS, ZohoBooksSettings
 from pipeline.apps.zohobooks.wire import decode
 from pipeline.clock import utc
 from pipeline.errors import EffectError, InDoubt, Retry, Stopped, Wait
 
 WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9]{12,50}")
+CLIENT = ("client_id", "client_secret")
 TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 - a path
 EARLY_SECONDS = 300.0
 """A token is replaced this long before its end, so that no call meets the end on its way."""
@@ -54,13 +55,11 @@ async def exchange(settings: ZohoBooksSettings, secrets: Mapping[str, str], tran
     cannot be reached or answered with no answer of its own.
     """
     code, refresh_token = secrets.get("self_client_code", ""), secrets.get("refresh_token", "")
-    client = {name: secrets.get(name, "") for name in ("client_id", "client_secret")}
-    missing = [name for name, value in client.items() if not value]
-    missing += [] if code or refresh_token else ["self_client_code"]
-    if missing:
+    client = {name: secrets.get(name, "") for name in CLIENT}
+    if missing := _missing(secrets):
         raise Stopped(f"missing: {', '.join(missing)}; Self Client of the Zoho API console, tab 'Generate Code'")
-    if any(not WEBHOOK_SECRET.fullmatch(secret) for secret in webhook_secrets(secrets.get("webhook_secret", ""))):
-        raise Stopped("webhook_secret: Zoho takes 12 to 50 letters and digits; several have a comma between them")
+    for name, message in secret_faults(secrets):
+        raise Stopped(f"{name}: {message}")
     if code:
         grant = {"grant_type": "authorization_code", **client, "code": code}
         answer = await _ask(settings, transport, grant, "self_client_code")
@@ -73,6 +72,19 @@ async def exchange(settings: ZohoBooksSettings, secrets: Mapping[str, str], tran
     kept = {**client, "refresh_token": str(answer["refresh_token"]), "api_domain": api_domain(answer)}
     kept["webhook_secret"] = secrets.get("webhook_secret", "")
     return {name: value for name, value in kept.items() if value}
+
+
+def secret_faults(secrets: Mapping[str, str]) -> list[tuple[str, str]]:
+    """`apps.base.ChecksSecrets`."""
+    faults = [(name, f"is missing: {SECRETS[name]}") for name in _missing(secrets)]
+    if any(not WEBHOOK_SECRET.fullmatch(secret) for secret in webhook_secrets(secrets.get("webhook_secret", ""))):
+        faults.append(("webhook_secret", "Zoho takes 12 to 50 letters and digits; several have a comma between them"))
+    return faults
+
+
+def _missing(secrets: Mapping[str, str]) -> list[str]:
+    code = [] if secrets.get("self_client_code") or secrets.get("refresh_token") else ["self_client_code"]
+    return [*(name for name in CLIENT if not secrets.get(name)), *code]
 
 
 class TokenHolder:

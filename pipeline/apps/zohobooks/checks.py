@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.apps.base import Request
+from pipeline.apps.base import Request, StartupCheck
+from pipeline.apps.survey import Step, survey
 from pipeline.apps.zohobooks import faults
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.ways import BY_FIELD, WEAKER, field_of
 from pipeline.apps.zohobooks.wire import request, text
-from pipeline.errors import Refused, Stopped
+from pipeline.errors import EffectError, Refused, Stopped
 
 Send = Callable[[Request], Awaitable[Any]]
 
+MODULES = ("contacts", "invoices")
 PAGES = 50
 UNIQUE_NAMES = ("is_unique", "unique", "prevent_duplicates", "is_prevent_duplicate")
 """Names under which "Prevent Duplicate Values" may come; Zoho's pages do not show it."""
@@ -62,7 +65,7 @@ async def check(send: Send, settings: ZohoBooksSettings) -> Mapping[str, Any]:
         keys[entity] = await _key(send, settings, entity, name)
     for entity in OPTIONAL:
         keys[entity] = await _optional_key(send, settings, entity, field_of(entity, settings))
-    for module in ("contacts", "invoices"):
+    for module in MODULES:
         await send(request(settings, "GET", module, query={"page": "1", "per_page": "1"}))
     return {
         "organization_id": settings.organization_id,
@@ -76,6 +79,54 @@ async def check(send: Send, settings: ZohoBooksSettings) -> Mapping[str, Any]:
         "ways": {entity: key.way for entity, key in keys.items()},
         "warnings": [key.warning for key in keys.values() if key.warning],
     }
+
+
+async def surveyed(send: Send, settings: ZohoBooksSettings) -> list[StartupCheck]:
+    """The same checks, one by one, as a person would mend them."""
+    fields = (
+        ("contact", settings.account_field, _key),
+        ("invoice", settings.invoice_field, _key),
+        *((entity, field_of(entity, settings), _optional_key) for entity in OPTIONAL),
+    )
+
+    async def organization() -> str:
+        _time_zone(await _organization(send, settings))
+        return ""
+
+    async def currencies() -> str:
+        await _currencies(send, settings)
+        return ""
+
+    async def field(of: Callable[..., Awaitable[_Key]], entity: str, name: str) -> str:
+        return (await of(send, settings, entity, name)).warning
+
+    async def readable(module: str) -> str:
+        await send(request(settings, "GET", module, query={"page": "1", "per_page": "1"}))
+        return ""
+
+    return await survey(
+        [
+            Step("organization", f"the Zoho user sees organization {settings.organization_id}", organization),
+            Step("currencies", "the organization's currencies can be read", currencies),
+            *(
+                Step(
+                    f"{entity}_field",
+                    f"{name} prevents duplicates ({PLACES[entity]})",
+                    partial(field, of, entity, name),
+                )
+                for entity, name, of in fields
+            ),
+            *(Step(module, f"{module} can be read", partial(readable, module)) for module in MODULES),
+        ],
+        _goes_on,
+    )
+
+
+def _goes_on(step: str, error: EffectError) -> bool:
+    """What is wrong with one part says nothing about the others; a dead token or a wrong organisation does."""
+    if step == "organization":
+        return error.code == "zone"
+    return isinstance(error, Refused) or error.code in ("field_missing", "field_not_unique", faults.UNAUTHORIZED)
 
 
 async def _organization(send: Send, settings: ZohoBooksSettings) -> Mapping[str, Any]:

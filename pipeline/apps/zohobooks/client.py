@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.apps.base import Request, Response, TokenStore, Transport
+from pipeline.apps.base import Request, Response, StartupCheck, TokenStore, Transport
 from pipeline.apps.zohobooks import checks, faults
 from pipeline.apps.zohobooks.auth import TokenHolder
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
@@ -85,6 +85,10 @@ class ZohoBooksSession:
     async def check(self) -> Mapping[str, Any]:
         """All start-up checks; gives the profile (`checks.check`)."""
         return await checks.check(self.send, self._settings)
+
+    async def survey(self) -> Sequence[StartupCheck]:
+        """`apps.base.SurveysItself`."""
+        return await checks.surveyed(self.send, self._settings)
 
     async def close(self) -> None:
         return None

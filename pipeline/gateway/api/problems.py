@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from pipeline.control.places import Fault, Faults
-from pipeline.errors import ConfigurationError, Conflict, NotThere, PipelineError
+from pipeline.errors import ConfigurationError, Conflict, NotThere, PipelineError, Refused, Stopped
 from pipeline.gateway.answers import problem
 from pipeline.gateway.events import RETRY_AFTER_SECONDS
 from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
@@ -29,7 +29,9 @@ class ProblemFault(BaseModel):
 class Problem(BaseModel):
     """What was not done, and why. Nothing was written."""
 
-    code: str = Field(description="Stable, for programs: invalid, not_there, conflict, mistake, unavailable, failed")
+    code: str = Field(
+        description="Stable, for programs: invalid, not_there, conflict, mistake, refused, unavailable, failed"
+    )
     message: str
     errors: list[ProblemFault] = []
 
@@ -55,7 +57,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 def faults_of(errors: list[dict[str, Any]]) -> list[Fault]:
     """Pydantic's errors by place. What was sent is never repeated: it may be a secret."""
-    return [Fault(".".join(map(str, each["loc"])), str(each["msg"]).removeprefix("Value error, ")) for each in errors]
+    return [Fault(_place(each), str(each["msg"]).removeprefix("Value error, ")) for each in errors]
+
+
+def _place(error: dict[str, Any]) -> str:
+    return "body" if error["type"] == "json_invalid" else ".".join(map(str, error["loc"]))
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -77,6 +83,8 @@ async def _pipeline_error(_: Request, error: Exception) -> Response:
             return problem(422, "mistake", str(error))
         case KafkaUnavailable() | RestoreStalled() | DatabaseUnavailable():
             return problem(503, "unavailable", str(error), headers=later)
+        case Stopped() | Refused():
+            return problem(422, "refused", str(error))
         case _:
             return problem(503, "failed", str(error), headers=later)
 
