@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".state")
     kafka_bootstrap_servers: str = Field("", validation_alias="KAFKA_BOOTSTRAP_SERVERS")
     schema_registry_url: str = Field("", validation_alias="SCHEMA_REGISTRY_URL")
+    register_schemas: bool = Field(True, description="Whether ours are registered there, or have to be there already")
     topic_prefix: str = Field("", description="Put before every topic, group and transactional id")
     partitions: int = Field(6, ge=1, description="Of the events, steps, commands, ledger and state topics alike")
     replication_factor: int | None = Field(None, ge=1, description="1 on the embedded broker, else 3")

@@ -15,8 +15,11 @@ from pipeline.kafka.artifacts import JarSource
 from pipeline.kafka.broker_config import SETTINGS
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.embedded import EmbeddedKafka
+from pipeline.kafka.errors import KafkaStartError
+from pipeline.kafka.java import find_java
 from pipeline.kafka.ports import free_port
 from pipeline.kafka.wait import wait_for_broker
+from tests.apicurio import apicurio, unpacked
 
 # No test fails because a machine is slow.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -55,6 +58,18 @@ def kafka(
         access = KafkaAccess.from_environment(chosen)
         wait_for_broker(access)
         yield access
+
+
+@pytest.fixture(scope="session")
+def schema_registry(jars: JarSource, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real schema registry that lives as long as the test run. Put `topic_prefix` before subjects."""
+    try:
+        unpacked(jars)
+        find_java()
+    except KafkaStartError as error:
+        pytest.skip(f"no schema registry: {error}")
+    with apicurio(jars, tmp_path_factory.mktemp("registry") / "apicurio.log") as url:
+        yield url
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class WorkerCrashed(PipelineError):
 def run(settings: Settings) -> None:
     """Blocks until SIGTERM or SIGINT; the batch in work is finished and committed first.
 
-    Raises `ConfigurationError`, `KafkaUnavailable` at the start, `WorkerCrashed` later.
+    Raises `ConfigurationError`, `KafkaUnavailable`, `Retry` (by the registry) at the start, `WorkerCrashed` later.
     """
 
     arm_from_environment()
@@ -58,9 +58,10 @@ async def serve(settings: Settings, stopping: asyncio.Event, apps: Mapping[str, 
     apps = load_apps() if apps is None else apps
     topics = Topics(settings.topic_prefix, settings.partitions, tuple(apps))
     access = KafkaAccess.from_environment(settings.kafka_bootstrap_servers)
-    codec = build_codec(settings)
+    codec = build_codec(settings, topics)
     group = settings.topic_prefix + GROUP
     await asyncio.to_thread(_prepare, access, topics, group, settings)
+    await asyncio.to_thread(codec.ready)
     dedupe = Dedupe()
     rules = LiveRules(apps, access, codec, topics.control)
     tail = DecisionTail(access, codec, topics.decisions, dedupe.size)

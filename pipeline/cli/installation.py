@@ -63,7 +63,8 @@ def installation(settings: Settings | None = None, say: Say = lambda _: None) ->
     if not structlog.is_configured():
         configure_logging("WARNING")
     apps = load_apps()
-    topics, codec = topics_of(settings, apps), build_codec(settings)
+    topics = topics_of(settings, apps)
+    codec = build_codec(settings, topics)
     with kafka_access(settings, say) as kafka:
         made = Installation(settings, apps, topics, codec, kafka.access, kafka)
         if kafka.local:

@@ -30,6 +30,7 @@ def run_gateway(here: Installation) -> None:
 
     listener = bind(here.settings)
     token, _ = api_token(here.settings)
+    _ask_registry(here)
     box = load_secret_box(here.settings)
     producer = AcknowledgingProducer(here.access)
     tail, fresh = (ControlTail(here.access, here.topics.control, here.codec) for _ in range(2))
@@ -59,6 +60,18 @@ def run_gateway(here: Installation) -> None:
         database.close()
         producer.close()
         listener.close()
+
+
+def _ask_registry(here: Installation) -> None:
+    """A gateway starts without its schema registry: it answers 503 where it needs it, until that is back."""
+    import structlog
+
+    from pipeline.errors import Retry
+
+    try:
+        here.codec.ready()
+    except Retry as error:
+        structlog.get_logger().warning("events cannot be taken in yet", reason=str(error))
 
 
 def run_agents(here: Installation) -> None:

@@ -1,4 +1,4 @@
-"""`pipeline topics`: the topics as code says they are."""
+"""`pipeline topics`: the topics as code says they are, for Kafka and for those who read them."""
 
 import typer
 
@@ -7,9 +7,10 @@ from pipeline.cli.options import Json
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Create the topics, or check that they are as they should be.", no_args_is_help=True)
+    group = typer.Typer(help="Create the topics, check them, or describe them.", no_args_is_help=True)
     group.command("check")(check)
     group.command("create")(create)
+    group.command("asyncapi")(asyncapi)
     app.add_typer(group, name="topics")
 
 
@@ -47,3 +48,12 @@ def create(json: Json = False) -> None:
             {"topic": s.name, "partitions": s.partitions, "created": s.name in created} for s in here.topics.specs()
         ]
     output.table("Topics", ["topic", "partitions", "created"], rows)
+
+
+def asyncapi() -> None:
+    """Print the topics and their records as an AsyncAPI 3 document, in YAML. Needs no Kafka."""
+    from pipeline.apps.registry import load_apps
+    from pipeline.cli.installation import read_settings, topics_of
+    from pipeline.schemas.asyncapi import rendered
+
+    print(rendered(topics_of(read_settings(), load_apps())), end="")

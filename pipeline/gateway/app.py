@@ -12,10 +12,11 @@ from fastapi import FastAPI, Request, Response
 from pipeline.apps.base import App
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import ControlSnapshot
+from pipeline.errors import Retry
 from pipeline.gateway.answers import Refusal, json_answer, refused
 from pipeline.gateway.api.app import add_api
 from pipeline.gateway.api.parts import Api
-from pipeline.gateway.events import events_router
+from pipeline.gateway.events import RETRY_AFTER_SECONDS, events_router
 from pipeline.gateway.hooks import hooks_router
 from pipeline.gateway.intake import Intake
 from pipeline.gateway.producer import AcknowledgingProducer
@@ -39,6 +40,7 @@ def build_gateway(
     app.include_router(events_router(intake, producer))
     app.include_router(hooks_router(intake, producer, apps, control, box))
     app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(Retry, _unavailable)
     if api is not None:
         add_api(app, api)
     app.middleware("http")(_log_requests)
@@ -56,6 +58,11 @@ def build_gateway(
     app.add_api_route("/health", health, methods=["GET"], response_model=None)
     app.add_api_route("/ready", ready, methods=["GET"], response_model=None)
     return app
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    """The schema registry cannot be asked: nothing was taken, the sender keeps what it has."""
+    return await refused(request, Refusal(503, "unavailable", str(error), retry_after=RETRY_AFTER_SECONDS))
 
 
 async def _log_requests(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

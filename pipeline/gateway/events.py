@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Request, Response
 from fastapi.datastructures import Headers as HttpHeaders
 
-from pipeline.errors import Retry, Undecodable
+from pipeline.errors import Undecodable
 from pipeline.gateway.answers import Refusal, accepted
 from pipeline.gateway.body import read_body
 from pipeline.gateway.intake import Intake
@@ -35,8 +35,6 @@ def events_router(intake: Intake, producer: AcknowledgingProducer) -> APIRouter:
             events = read_events(intake, request.headers, body)
         except Undecodable as error:
             raise Refusal(400, error.code, str(error)) from None
-        except Retry as error:
-            raise Refusal(503, "unavailable", str(error), retry_after=RETRY_AFTER_SECONDS) from None
         return await produce(intake, producer, events)
 
     router.add_api_route("/events", post_events, methods=["POST"], status_code=202, response_model=None)

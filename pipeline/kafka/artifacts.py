@@ -30,17 +30,20 @@ _READ_TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One file of the class path. `size` in bytes, `sha256` in lower-case hex."""
+    """One file of the class path, or another file of Maven's. `size` in bytes, `sha256` in lower-case hex."""
 
     group: str
     artifact: str
     version: str
     sha256: str
     size: int
+    classifier: str = ""
+    packaging: str = "jar"
 
     @property
     def name(self) -> str:
-        return f"{self.artifact}-{self.version}.jar"
+        classifier = f"-{self.classifier}" if self.classifier else ""
+        return f"{self.artifact}-{self.version}{classifier}.{self.packaging}"
 
     @property
     def path(self) -> Path:
@@ -135,7 +138,7 @@ def _fetch(jar: Jar, source: JarSource, incoming: Path) -> Path:
         context = MavenContext(repo_cache=incoming / str(attempt), remote_repos=mirror, timeout=_READ_TIMEOUT_SECONDS)
         try:
             component = context.project(jar.group, jar.artifact).at_version(jar.version)
-            return Path(component.artifact().resolve())
+            return Path(component.artifact(jar.classifier, jar.packaging).resolve())
         except RequestException as error:
             failure = error
         except RuntimeError as error:

@@ -1,5 +1,7 @@
 """Bytes to records and back. JSON and both Avro framings are read; what we emit is JSON or Avro by a setting.
 
+Avro is written in the Confluent wire format where there is a registry, but for private topics (`schemas.contents`).
+
 What arrives is recognised by its first byte: ``{`` is JSON, 0x00 the Confluent wire format (4 bytes of schema id, big
 endian, resolved by the registry), 0xC3 0x01 Avro's single-object encoding (8 bytes of fingerprint, our own schemas).
 Money travels as decimal strings in JSON; JSON numbers with a fraction are read as Decimal.
@@ -14,11 +16,10 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from fastavro import schemaless_reader, schemaless_writer
@@ -26,8 +27,11 @@ from fastavro import schemaless_reader, schemaless_writer
 from pipeline.errors import Undecodable
 from pipeline.schemas.avro import generate, shape
 from pipeline.schemas.avro.files import SchemaFiles
+from pipeline.schemas.contents import subjects_of
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.registry import SchemaRegistry
+from pipeline.schemas.registry_client import RegistryAccess
+from pipeline.schemas.topics import Topics
 from pipeline.settings import Encoding, Settings
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -46,9 +50,16 @@ _BROKEN = (ValueError, ArithmeticError, RecursionError)
 class Codec:
     """Decodes and encodes for one process. Thread-safe but for the first look-up of a schema, which may run twice."""
 
-    def __init__(self, encoding: Encoding = Encoding.JSON, registry: SchemaRegistry | None = None) -> None:
+    def __init__(
+        self,
+        encoding: Encoding = Encoding.JSON,
+        registry: SchemaRegistry | None = None,
+        subjects: Mapping[type[msgspec.Struct], Sequence[str]] | None = None,
+    ) -> None:
+        """`subjects`: where the schema of each record is registered; the others travel in single-object encoding."""
         self._avro = encoding is Encoding.AVRO
         self._registry = registry
+        self._subjects = subjects or {}
         self._files = SchemaFiles()
         self._encode = msgspec.json.Encoder().encode
         self._any = msgspec.json.Decoder(float_hook=Decimal)
@@ -56,8 +67,20 @@ class Codec:
         self._events = msgspec.json.Decoder(list[Event], float_hook=Decimal)
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
         self._loaders: dict[type, shape.Step] = {}
+        self._writers: dict[type[msgspec.Struct], _Writer] = {}
         self.event_content_type = b"application/cloudevents+avro" if self._avro else b"application/cloudevents+json"
         """Of the `content-type` header that goes with an event in structured mode."""
+
+    def ready(self) -> None:
+        """Ask the registry for all that writing needs, so that nothing is asked for an event.
+
+        To be called before work begins. Raises `ConfigurationError` for what a person has to mend, and `Retry` while
+        the registry cannot be asked: then nothing may be taken in yet.
+        """
+        if self._registry is not None:
+            self._registry.check()
+        if self._avro:
+            self._prepare(generate.RECORDS)
 
     # --- events, as producers send them ---------------------------------------------------------------------------
 
@@ -147,19 +170,30 @@ class Codec:
             raise _explained(error) from error
 
     def encode(self, record: msgspec.Struct) -> bytes:
-        """JSON, or Avro in single-object encoding, by the setting."""
+        """JSON, or Avro, by the setting. Raises what `ready` does where that was not called."""
         if not self._avro:
             return self._encode(record)
-        name = type(record).__name__
-        schema = self._files.current(name)
+        writer = self._writers.get(type(record))
+        if writer is None:
+            self._prepare([type(record)])
+            writer = self._writers[type(record)]
         out = BytesIO()
-        out.write(SINGLE_OBJECT + schema.mark)
-        schemaless_writer(out, schema.parsed, self._dumpers[name](record))
+        out.write(writer.prefix)
+        schemaless_writer(out, writer.schema, writer.dump(record))
         return out.getvalue()
 
-    @cached_property
-    def _dumpers(self) -> dict[str, shape.Step]:
-        return {record.__name__: shape.dumper(record) for record in generate.RECORDS}
+    def _prepare(self, records: Iterable[type[msgspec.Struct]]) -> None:
+        """In the Confluent wire format where there is a registry for it, else in single-object encoding."""
+        stored = {record: self._files.current(record.__name__) for record in records}
+        ids: dict[type[msgspec.Struct], int] = {}
+        registered = [record for record in stored if record in self._subjects]
+        if self._registry is not None and registered:
+            wanted = [(stored[record].text, self._subjects[record]) for record in registered]
+            ids = dict(zip(registered, self._registry.ids_of(wanted), strict=True))
+        for record, schema in stored.items():
+            id_ = ids.get(record)
+            prefix = SINGLE_OBJECT + schema.mark if id_ is None else bytes([CONFLUENT]) + id_.to_bytes(4, "big")
+            self._writers[record] = _Writer(prefix, schema.parsed, shape.dumper(record))
 
     def _from_avro(self, record: type[Record], value: bytes) -> Record:
         datum = self._datum(value)
@@ -204,14 +238,21 @@ class Codec:
         return stored.parsed
 
 
+class _Writer(NamedTuple):
+    prefix: bytes
+    schema: Any
+    dump: shape.Step
+
+
 def _text(raw: bytes | None) -> str:
     return (raw or b"").decode()
 
 
-def build_codec(settings: Settings) -> Codec:
-    """The codec of a process. Opens nothing: the registry is asked when the first record names a schema id."""
+def build_codec(settings: Settings, topics: Topics) -> Codec:
+    """The codec of a process. Opens nothing. Raises `ConfigurationError` for registry settings that contradict."""
     url = settings.schema_registry_url
-    return Codec(settings.encoding, SchemaRegistry(url) if url else None)
+    registry = SchemaRegistry(RegistryAccess.of(url), register=settings.register_schemas) if url else None
+    return Codec(settings.encoding, registry, subjects_of(topics))
 
 
 def _enveloped(event: Event, key: bytes | None) -> Event:

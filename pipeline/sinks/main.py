@@ -15,7 +15,7 @@ from pipeline.apps.registry import load_apps
 from pipeline.clock import SystemClock
 from pipeline.control.secrets import load_secret_box
 from pipeline.control.store import ControlTail
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, Retry
 from pipeline.failpoints import arm_from_environment
 from pipeline.kafka.admin import set_group_timeouts
 from pipeline.kafka.clients import KafkaAccess
@@ -44,7 +44,8 @@ async def run(
     arm_from_environment()
     apps = load_apps()
     topics = Topics(settings.topic_prefix, settings.partitions, tuple(apps))
-    codec = build_codec(settings)
+    codec = build_codec(settings, topics)
+    codec.ready()
     timing = Timing(session=settings.session_timeout_seconds)
     set_group_timeouts(access, topics.prefix + GROUP, int(timing.session * 1000), int(timing.heartbeat * 1000))
     loop = asyncio.get_running_loop()
@@ -76,11 +77,11 @@ async def run(
 
 
 def _again_and_again(worker: Worker) -> None:
-    """A lost broker, a fenced producer or a defect ends a run, not the role: the next run restores from the log."""
+    """A lost broker or registry, a fenced producer or a defect ends a run, not the role: the next run restores."""
     while not worker.stopping.is_set():
         try:
             worker.run()
-        except (ProducerUnusable, KafkaUnavailable, RestoreStalled, KafkaException) as error:
+        except (ProducerUnusable, KafkaUnavailable, RestoreStalled, KafkaException, Retry) as error:
             log.warning("sink worker starts again", reason=str(error))
             worker.stopping.wait(PAUSE_SECONDS)
         except ConfigurationError:

@@ -13,10 +13,9 @@ from pipeline.agents.tail import DecisionTail
 from pipeline.kafka.admin import create_topics
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable
-from pipeline.schemas.codec import build_codec
+from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Decision, LinkDecision, Verdict
 from pipeline.schemas.topics import TopicSpec
-from pipeline.settings import Settings
 
 NOWHERE = KafkaAccess("127.0.0.1:1")
 
@@ -35,7 +34,7 @@ def test_after_a_failure_the_tail_is_read_by_new_clients(
     kafka: KafkaAccess, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_REQUEST_SECONDS", 1.0)
-    topic, codec = topic_prefix + "decisions", build_codec(Settings())
+    topic, codec = topic_prefix + "decisions", Codec()
     create_topics(kafka, [TopicSpec(topic, 1)], 1)
     link = LinkDecision(link="l", flow="f", flow_version="1", verdict=Verdict.MATCHED, command="c")
     decision = Decision(

@@ -63,8 +63,9 @@ class Machine:
         }
         settings = _settings(self.environment)
         apps = load_apps()
+        topics = topics_of(settings, apps)
         self.here = Installation(
-            settings, apps, topics_of(settings, apps), build_codec(settings), access, Kafka(access, local=False)
+            settings, apps, topics, build_codec(settings, topics), access, Kafka(access, local=False)
         )
         self.gateway = f"http://{settings.gateway_host}:{settings.gateway_port}"
         self.roles: list[RoleProcess] = []
@@ -159,6 +160,8 @@ class Machine:
 
 
 def _settings(environment: Mapping[str, str]) -> Settings:
-    given = {name.removeprefix("PIPELINE_").lower(): value for name, value in environment.items()}
-    given["KAFKA_BOOTSTRAP_SERVERS"] = environment["KAFKA_BOOTSTRAP_SERVERS"]
+    given = {
+        name.removeprefix("PIPELINE_").lower() if name.startswith("PIPELINE_") else name: value
+        for name, value in environment.items()
+    }
     return Settings(**given)  # type: ignore[arg-type]  # pydantic reads the numbers out of the text

@@ -86,8 +86,11 @@ def watched(topics: Topics) -> list[str]:
 class serving:  # noqa: N801 - used as a context manager
     """Serves until the block ends."""
 
-    def __init__(self, access: KafkaAccess, topics: Topics, delivery_seconds: float = 10) -> None:
+    def __init__(
+        self, access: KafkaAccess, topics: Topics, delivery_seconds: float = 10, codec: Codec | None = None
+    ) -> None:
         self._access, self._topics, self._seconds = access, topics, delivery_seconds
+        self._codec = codec or Codec()
 
     def __enter__(self) -> Gateway:
         self._listener = bind(Settings(gateway_port=0))
@@ -95,7 +98,7 @@ class serving:  # noqa: N801 - used as a context manager
         app = build_gateway(
             apps=load_apps(),
             topics=self._topics,
-            codec=Codec(),
+            codec=self._codec,
             producer=self._producer,
             control=lambda: CONTROL,
             box=BOX,

@@ -11,7 +11,12 @@ import pytest
 
 from pipeline.gateway.body import MAX_BODY_BYTES
 from pipeline.kafka.clients import KafkaAccess
+from pipeline.schemas.codec import Codec
+from pipeline.schemas.contents import subjects_of
+from pipeline.schemas.registry import SchemaRegistry
+from pipeline.schemas.registry_client import RegistryAccess
 from pipeline.schemas.topics import Topics
+from pipeline.settings import Encoding
 from tests.gateway.conftest import Gateway, serving
 
 SINGLE = "application/cloudevents+json"
@@ -145,3 +150,14 @@ def test_without_a_broker_it_is_up_but_not_ready_and_accepts_nothing() -> None:
 
     assert (answer.status_code, answer.json()["accepted"]) == (503, 0)
     assert answer.headers["retry-after"]
+
+
+def test_while_the_schema_registry_cannot_be_asked_the_sender_keeps_its_event(kafka: KafkaAccess) -> None:
+    topics = Topics("away.", 2, ("togai", "zohobooks"))
+    registry = SchemaRegistry(RegistryAccess.of("http://127.0.0.1:1", {}))
+
+    with serving(kafka, topics, codec=Codec(Encoding.AVRO, registry, subjects_of(topics))) as gateway:
+        answer = gateway.post(json.dumps(event()).encode(), SINGLE)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"]

@@ -48,7 +48,7 @@ def test_an_enumeration_is_a_string_whose_doc_lists_the_values() -> None:
 
 def test_a_default_of_the_struct_is_the_default_of_the_schema() -> None:
     fields = {field["name"]: field for field in schema_of(Result)["fields"]}
-    assert fields["output"]["default"] == "{}"
+    assert fields["output"]["default"] == "{ }"
     assert fields["settled"]["default"] == "none"
     assert fields["cause"]["default"] is None
     assert "default" not in fields["command"]

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import fastavro
@@ -18,16 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import Retry, Undecodable
+from pipeline.errors import Undecodable
 from pipeline.schemas.avro.files import SchemaFiles
 from pipeline.schemas.avro.generate import RECORDS
 from pipeline.schemas.codec import Codec, Headers, build_codec
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.records import Connection, Mapping, ObjectRef, Result
-from pipeline.schemas.registry import SchemaRegistry
+from pipeline.schemas.topics import Topics
 from pipeline.settings import Encoding, Settings
 from tests.schemas.strategies import JSON, records
 
+TOPICS = Topics("", 1, ("togai", "zohobooks"))
 JSON_CODEC = Codec(Encoding.JSON)
 AVRO_CODEC = Codec(Encoding.AVRO)
 EVENT = Event(
@@ -66,8 +64,8 @@ def test_an_event_is_read_from_either_encoding(value: Any, codec: Codec) -> None
 
 def test_what_is_emitted_follows_the_setting() -> None:
     json_settings, avro_settings = Settings(encoding=Encoding.JSON), Settings(encoding=Encoding.AVRO)
-    assert build_codec(json_settings).encode(EVENT).startswith(b"{")
-    assert build_codec(avro_settings).encode(EVENT).startswith(b"\xc3\x01")
+    assert build_codec(json_settings, TOPICS).encode(EVENT).startswith(b"{")
+    assert build_codec(avro_settings, TOPICS).encode(EVENT).startswith(b"\xc3\x01")
 
 
 def test_single_object_encoding_is_marker_fingerprint_and_datum() -> None:
@@ -222,117 +220,3 @@ def test_no_bytes_raise_anything_but_undecodable(value: bytes) -> None:
     for read in (JSON_CODEC.decode_event, JSON_CODEC.decode_events, lambda raw: JSON_CODEC.decode(Result, raw)):
         with suppress(Undecodable):
             read(value)
-
-
-# --- the schema registry ----------------------------------------------------------------------------------------------
-
-FOREIGN = {
-    "type": "record",
-    "name": "CloudEvent",
-    "fields": [
-        {"name": "type", "type": "string"},
-        {"name": "source", "type": "string"},
-        {"name": "data", "type": "shop.Account"},
-    ],
-}
-ACCOUNT = {
-    "type": "record",
-    "name": "Account",
-    "namespace": "shop",
-    "fields": [
-        {"name": "id", "type": "string"},
-        {"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}},
-    ],
-}
-ANSWERS: dict[str, Any] = {
-    "/schemas/ids/1": {
-        "schema": json.dumps(FOREIGN),
-        "references": [{"name": "shop.Account", "subject": "account", "version": 3}],
-    },
-    "/subjects/account/versions/3": {"schema": json.dumps(ACCOUNT)},
-    "/schemas/ids/2": {"schema": "{}", "schemaType": "PROTOBUF"},
-    "/schemas/ids/3": {"schema": '{"type":"nonsense"}'},
-}
-
-
-class RegistryServer(ThreadingHTTPServer):
-    """Answers like a schema registry; `asked` holds every request's path and credentials."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
-        super().__init__(("127.0.0.1", 0), _RegistryHandler)
-
-    @property
-    def url(self) -> str:
-        return f"http://reader:secret@127.0.0.1:{self.server_port}"
-
-
-class _RegistryHandler(BaseHTTPRequestHandler):
-    server: RegistryServer
-
-    def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers.get("Authorization", "")))
-        status = 503 if self.path.endswith("/9") else 200 if self.path in ANSWERS else 404
-        body = json.dumps(ANSWERS.get(self.path, {"error_code": 40403})).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
-@pytest.fixture
-def registry() -> Iterator[RegistryServer]:
-    server = RegistryServer()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def confluent(id_: int, datum: Any) -> bytes:
-    named: dict[str, Any] = {}
-    fastavro.parse_schema(ACCOUNT, named_schemas=named)
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(FOREIGN, named_schemas=named), datum)
-    return b"\x00" + id_.to_bytes(4, "big") + out.getvalue()
-
-
-DATUM = {"type": "togai.account.created", "source": "togai/main", "data": {"id": "acme", "total": Decimal("1.50")}}
-
-
-def test_a_foreign_schema_is_resolved_by_the_registry_with_its_references_once(registry: RegistryServer) -> None:
-    codec = build_codec(Settings.model_validate({"SCHEMA_REGISTRY_URL": registry.url}))
-    for _ in range(2):
-        event = codec.decode_event(confluent(1, DATUM))
-        assert event.type == "togai.account.created"
-        assert event.data == {"id": "acme", "total": Decimal("1.50")}
-    assert [path for path, _ in registry.asked] == ["/schemas/ids/1", "/subjects/account/versions/3"]
-    assert all(credentials.startswith("Basic ") for _, credentials in registry.asked)
-
-
-def test_our_own_records_are_read_in_the_confluent_format(registry: RegistryServer) -> None:
-    ANSWERS["/schemas/ids/4"] = {"schema": json.dumps(SchemaFiles().current("Mapping").parsed)}
-    codec = Codec(registry=SchemaRegistry(registry.url))
-    row = Mapping(other=ObjectRef(app="togai", type="account", id="acme"), time=datetime(2024, 8, 3, tzinfo=UTC))
-    assert codec.decode(Mapping, b"\x00\x00\x00\x00\x04" + single_object(row)[10:]) == row
-
-
-@pytest.mark.parametrize("id_", [2, 3, 404])
-def test_a_schema_that_is_no_avro_or_not_there_is_unknown(registry: RegistryServer, id_: int) -> None:
-    with pytest.raises(Undecodable) as caught:
-        Codec(registry=SchemaRegistry(registry.url)).decode_event(confluent(id_, DATUM))
-    assert caught.value.code == "unknown_schema"
-
-
-def test_a_registry_that_fails_is_not_the_records_fault(registry: RegistryServer) -> None:
-    with pytest.raises(Retry):
-        Codec(registry=SchemaRegistry(registry.url)).decode_event(confluent(9, DATUM))
-    with pytest.raises(Retry) as caught:
-        Codec(registry=SchemaRegistry("http://reader:secret@127.0.0.1:1")).decode_event(confluent(1, DATUM))
-    assert "secret" not in str(caught.value)

@@ -133,7 +133,7 @@ class Bench:
         self._apps = load_apps()
         self._box = load_secret_box(self.settings)
         self.topics = Topics(prefix, partitions, tuple(self._apps))
-        self.codec = build_codec(self.settings)
+        self.codec = build_codec(self.settings, self.topics)
         create_topics(access, self.topics.specs(), replication_factor=1)
         self._store = ControlStore(access, self.topics.control, self.codec)
         self.record = Record(access, self.topics, self.codec, broken=(Command,))

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from confluent_kafka import Message
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, Retry
 from pipeline.kafka.messages import readable_headers_of
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Command, Decision, LedgerRow, Result, Step, redrive_rounds
@@ -31,7 +31,10 @@ class Said(NamedTuple):
 
 
 class Reading:
-    """Decodes what belongs to the log; what cannot be read is logged and left out, as everywhere."""
+    """Decodes what belongs to the log; what cannot be read is logged and left out, as everywhere.
+
+    Raises `Retry` while the schema registry cannot be asked.
+    """
 
     def __init__(self, topics: Topics, codec: Codec) -> None:
         self._codec = codec
@@ -61,6 +64,8 @@ class Reading:
         kind = self._kinds[topic]
         try:
             record = self._codec.decode(kind, value)
+        except Retry:
+            raise
         except PipelineError as error:
             structlog.get_logger().warning(
                 "a record cannot be read", topic=topic, partition=partition, offset=offset, reason=str(error)

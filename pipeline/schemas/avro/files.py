@@ -20,9 +20,13 @@ RETIRED = "retired"
 
 @dataclass(frozen=True, slots=True)
 class StoredSchema:
-    """A schema file: `mark` is its CRC-64-AVRO fingerprint, 8 bytes little-endian, as single-object encoding has it."""
+    """A schema file: `mark` is its CRC-64-AVRO fingerprint, 8 bytes little-endian, as single-object encoding has it.
+
+    `text` is the schema as JSON on one line, docs and defaults included, as registries take it.
+    """
 
     name: str
+    text: str
     mark: bytes
     parsed: Any
 
@@ -53,7 +57,8 @@ class SchemaFiles:
 
 def read(file: Path) -> StoredSchema:
     schema = json.loads(file.read_text(encoding="utf-8"))
-    return StoredSchema(schema["name"], _mark(schema), fastavro.parse_schema(schema))
+    text = json.dumps(schema, separators=(",", ":"))
+    return StoredSchema(schema["name"], text, _mark(schema), fastavro.parse_schema(schema))
 
 
 def rendered() -> Iterator[tuple[str, str]]:
