@@ -14,15 +14,16 @@ _SECONDS = 300.0
 
 def run_module(module: str, argument: str) -> dict[str, Any]:
     """Run one of ours: `python -m module ARGUMENT`; gives what it reported."""
-    return _run([sys.executable, "-m", module, argument])
+    return run_command([sys.executable, "-m", module, argument])
 
 
 def run_script(python: Path, script: Path, argument: str) -> dict[str, Any]:
     """Run a peer by the interpreter of its own environment."""
-    return _run([str(python), str(script), argument])
+    return run_command([str(python), str(script), argument])
 
 
-def _run(command: list[str]) -> dict[str, Any]:
+def run_command(command: list[str]) -> dict[str, Any]:
+    """Run any command; gives what it reported."""
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, env=environment, check=False)
     if done.returncode:

@@ -6,6 +6,7 @@ from tests.bench import (
     calls_per_effect,
     decide_us,
     decide_vs_raw,
+    forward_vs_kstreams,
     forward_vs_quix,
     forward_vs_raw,
     idle,
@@ -20,6 +21,7 @@ from tests.bench.figure import Figure
 FIGURES: tuple[Figure, ...] = (
     forward_vs_raw.FIGURE,
     forward_vs_quix.FIGURE,
+    forward_vs_kstreams.FIGURE,
     decide_vs_raw.FIGURE,
     decide_us.FIGURE,
     *sink_vs_ideal.FIGURES,
