@@ -241,7 +241,7 @@ class ModelApp:
 ACCOUNTS = """\
 id: accounts
 name: Accounts to contacts
-type: inbound
+type: outbound
 trigger: {app: shop, event: account.changed}
 when:
   - data.active
@@ -258,7 +258,7 @@ actions:
 INVOICES = """\
 id: invoices
 name: Invoices to invoices
-type: inbound
+type: outbound
 trigger: {app: shop, event: invoice.issued}
 actions:
   - id: invoice
