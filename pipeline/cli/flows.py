@@ -1,4 +1,4 @@
-"""`pipeline flows`: those that are switched on, those of files, and what one would do."""
+"""`pipeline flows`: the flows there are, writing them, and what one would do."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,20 +7,31 @@ import typer
 
 from pipeline.cli import author
 from pipeline.cli.exits import Exit
-from pipeline.cli.options import Json
+from pipeline.cli.options import Json, Yes
 
 if TYPE_CHECKING:
-    from pipeline.apps.base import App
+    from pipeline.cli.output import Output
+    from pipeline.control.manage.changes import Changed
     from pipeline.flows.compile import CompiledFlow
     from pipeline.schemas.envelope import Event
 
 FlowName = Annotated[str, typer.Argument(help="A flow file, or the id of a stored flow or one of the catalogue.")]
+FlowId = Annotated[str, typer.Argument(help="A flow's id.")]
+FlowFile = Annotated[Path, typer.Argument(help="A flow in YAML; - reads it from standard input.")]
+Options = Annotated[list[str] | None, typer.Option("--option", "-o", help="NAME=VALUE of the link; may be repeated.")]
+Connections = Annotated[
+    list[str] | None, typer.Option("--connection", "-c", help="APP=CONNECTION; one for each app of the flow.")
+]
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Flows: list, show, preview, test, lint.", no_args_is_help=True)
+    group = typer.Typer(help="Flows: list, show, write, preview, shadow, test, lint.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("show")(show)
+    group.command("create")(create)
+    group.command("edit")(edit)
+    group.command("copy")(copy)
+    group.command("delete")(delete)
     group.command("preview")(preview)
     group.command("test")(author.run_tests)
     group.command("lint")(author.lint)
@@ -28,114 +39,239 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="flows")
 
 
-def list_(json: Json = False) -> None:
-    """Stored flows with their links, and those of the catalogue that are not stored yet."""
+def list_(
+    search: Annotated[str, typer.Argument(help="Words of its name, description or tags.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="all, public (the catalogue) or private.")] = "all",
+    json: Json = False,
+) -> None:
+    """Stored flows with their links, and those of the catalogue."""
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
-    from pipeline.flows.catalogue import catalogue_flows, catalogue_folder
-    from pipeline.flows.compile import load_flow
+    from pipeline.control.manage.flows import Kind
+    from pipeline.errors import ConfigurationError
 
+    if kind not in list(Kind):
+        raise ConfigurationError(f"--kind is one of {', '.join(Kind)}")
     output = Output(json=json)
     with installation(say=output.note) as here:
-        control = here.control()
-        rows: list[dict[str, Any]] = []
-        for id in dict.fromkeys(flow for flow, _ in control.flows):
-            latest = control.flow(id)
-            links = [link.id for link in control.links.values() if link.flow == id and link.enabled]
-            version = latest.version if latest else ""
-            rows.append({"id": id, "version": version, "where": "stored", "links": sorted(links)})
-        stored = {row["id"] for row in rows}
-        for ready in catalogue_flows(catalogue_folder(here.settings.catalogue)):
-            flow = load_flow(ready.text, here.apps, str(ready.file))
-            if flow.id not in stored:
-                rows.append({"id": flow.id, "version": flow.version, "where": str(ready.file), "links": []})
-    output.table("Flows", ["id", "version", "where", "links"], rows)
+        cards = here.flows(here.control()).cards(search, Kind(kind))
+    rows = [
+        {
+            "id": card.id,
+            "version": card.version,
+            "name": card.name,
+            "description": card.description,
+            "type": card.type,
+            "visibility": card.visibility,
+            "tags": card.tags,
+            "trigger": card.trigger,
+            "actions": card.actions,
+            "where": "stored" if card.stored else "catalogue",
+            "links": card.links,
+            "fault": card.fault,
+        }
+        for card in cards
+    ]
+    broken = ["fault"] if any(card.fault for card in cards) else []
+    output.table("Flows", ["id", "version", "name", "type", "visibility", "trigger", "where", "links", *broken], rows)
 
 
 def show(flow: FlowName, json: Json = False) -> None:
-    """A flow's text, as it was written."""
+    """A flow's text, as it was written; in JSON with its options, its versions and the links that run them."""
+    from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
 
     output = Output(json=json)
-    text, file, compiled = _find(flow, output.note)
-    output.row({"id": compiled.id, "version": compiled.version, "file": file, "text": text}, text.rstrip())
+    if _is_file(flow):
+        text, file, compiled = _find(flow, output.note)
+        output.row({"id": compiled.id, "version": compiled.version, "file": file, "text": text}, text.rstrip())
+        return
+    with installation(say=output.note) as here:
+        shown = here.flows(here.control()).shown(flow)
+    row = {"id": flow, "version": shown.card.version, "file": shown.file, "text": shown.text}
+    more = {"links": shown.card.links, "options": shown.options, "versions": shown.versions, "fault": shown.card.fault}
+    output.row(row | more, shown.text.rstrip())
+
+
+def create(file: FlowFile, json: Json = False) -> None:
+    """Store a new flow. It does nothing before connections are added to it (`pipeline links add`)."""
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+
+    output, text = Output(json=json), _read(file)
+    with installation(say=output.note) as here:
+        say_changes(output, here.flows(here.control()).create(text, _called(file), here.store()))
+
+
+def edit(
+    flow: FlowId,
+    file: FlowFile,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Links stay on their version; else they move to this one.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Store a new version of a flow. Runs that have begun keep theirs."""
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+
+    output, text = Output(json=json), _read(file)
+    with installation(say=output.note) as here:
+        flows = here.flows(here.control())
+        say_changes(output, flows.edit(flow, text, _called(file), here.store(), move_links=not stay))
+
+
+def copy(
+    flow: FlowId,
+    to: Annotated[str, typer.Argument(help="The id of the copy.")],
+    name: Annotated[str, typer.Option("--name", help="What people call it.")] = "",
+    json: Json = False,
+) -> None:
+    """A flow, of the catalogue or not, as a private one of your own."""
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        say_changes(output, here.flows(here.control()).copy(flow, to, here.store(), name=name))
+
+
+def delete(flow: FlowId, yes: Yes = False, json: Json = False) -> None:
+    """Forget a flow with all its versions. Refused while links use it or runs of it have not ended."""
+    from pipeline.cli.installation import installation
+    from pipeline.cli.output import Output
+    from pipeline.cli.runs import open_runs
+
+    output = Output(json=json)
+    with installation(say=output.note) as here:
+        flows = here.flows(here.control())
+        flows.deleted(flow, 0)
+        rows = flows.deleted(flow, open_runs(here, output, flow=flow))
+        if yes:
+            here.store().remove(rows)
+    told = [{"kind": "flow", "id": row.id, "version": row.version, "removed": yes} for row in rows]
+    output.table("Deleted" if yes else "Would be deleted; add --yes", ["kind", "id", "version"], told)
 
 
 def preview(
+    *,
     flow: FlowName,
-    event: Annotated[Path | None, typer.Option("--event", help="A CloudEvent as JSON; else the sample.")] = None,
-    option: Annotated[list[str] | None, typer.Option("--option", "-o", help="NAME=VALUE of the link.")] = None,
+    link: Annotated[str, typer.Option("--link", help="With the connections and options of this link.")] = "",
+    connection: Connections = None,
+    event: Annotated[
+        Path | None, typer.Option("--event", help="A CloudEvent, or data of the trigger, as JSON; else the sample.")
+    ] = None,
+    event_id: Annotated[str, typer.Option("--event-id", help="A past event, by its id.")] = "",
+    option: Options = None,
     json: Json = False,
 ) -> None:
-    """What a flow would do with an event: each clause, and what each action would send. Touches nothing."""
-    from pipeline.apps.registry import load_apps
+    """What a flow would do with an event: each clause, each action's plan and request, the calls. Touches nothing.
+
+    With a link or connections it is planned with what is mapped, and with what is known of the connections.
+    """
+    from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
-    from pipeline.cli.preview import EmptyView, lines, row
-    from pipeline.flows.preview import preview_flow
+    from pipeline.cli.preview import lines
+    from pipeline.operations.preview import Asked
     from pipeline.schemas.records import Verdict
 
     output = Output(json=json)
-    _, _, compiled = _find(flow, output.note)
-    apps = load_apps()
-    views = {name: EmptyView() for name in apps}
-    seen = preview_flow(compiled, _event(event, compiled, apps), apps, views, _options(option or []))
-    output.row(row(seen), "\n".join(lines(seen)))
-    if seen.verdict is not Verdict.MATCHED:
+    given, data = _event(event)
+    options, connections = options_of(option or []), pairs_of(connection or [], "--connection")
+    if link or connections or event_id:
+        with installation(say=output.note) as here:
+            stored = here.control()
+            compiled = _find(flow, output.note)[2] if _is_file(flow) else here.previewed(flow, link, stored)
+            asked = Asked(compiled, link, connections, options, given, data, event_id)
+            seen = here.previewer().preview(asked, stored)
+    else:
+        seen = _bare_preview(Asked(_find(flow, output.note)[2], options=options, event=given, data=data))
+    output.row(seen, "\n".join(lines(seen)))
+    if seen.verdict != Verdict.MATCHED:
         raise typer.Exit(Exit.SOME_FAILED)
+
+
+def _bare_preview(asked: Any) -> Any:
+    """Without Kafka: nothing is mapped, and each app stands for its own connection."""
+    from pipeline.apps.registry import load_apps
+    from pipeline.operations.preview import sample_preview
+
+    return sample_preview(asked, load_apps())
 
 
 def _find(name: str, say: Any) -> "tuple[str, str, CompiledFlow]":
     """Text, file and compiled flow: a file, else the catalogue, else what is stored."""
     from pipeline.apps.registry import load_apps
     from pipeline.cli.installation import installation, read_settings
-    from pipeline.errors import ConfigurationError
     from pipeline.flows.catalogue import catalogue_flows, catalogue_folder
     from pipeline.flows.compile import load_flow
 
-    file = Path(name)
-    if file.suffix in (".yaml", ".yml"):
-        try:
-            text = file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
-        return text, str(file), load_flow(text, load_apps(), str(file))
+    if _is_file(name):
+        text = _read(Path(name))
+        return text, name, load_flow(text, load_apps(), name)
     for ready in catalogue_flows(catalogue_folder(read_settings().catalogue)):
         compiled = load_flow(ready.text, load_apps(), str(ready.file))
         if compiled.id == name:
             return ready.text, str(ready.file), compiled
     with installation(say=say) as here:
-        stored = here.control().flow(name)
-    if stored is None:
-        raise ConfigurationError(f"no flow {name!r}: give a file, or an id that `pipeline flows list` shows")
-    return stored.text, stored.file, load_flow(stored.text, here.apps, stored.file)
+        record = here.flows(here.control()).record(name)
+    return record.text, record.file, load_flow(record.text, here.apps, record.file)
 
 
-def _event(file: Path | None, flow: "CompiledFlow", apps: "dict[str, App] | Any") -> "Event":
-    from pipeline.apps.incoming import complete
-    from pipeline.errors import ConfigurationError, Undecodable
-    from pipeline.flows.samples import sample_event
-    from pipeline.schemas.codec import Codec
+def _is_file(name: str) -> bool:
+    return Path(name).suffix in (".yaml", ".yml")
 
-    if file is None:
-        return sample_event(flow.app, flow.trigger, flow.spec.trigger.given)
+
+def _read(file: Path) -> str:
+    """Raises `ConfigurationError`."""
+    import sys
+
+    from pipeline.errors import ConfigurationError
+
     try:
-        return complete(Codec().decode_event(file.read_bytes()), apps)
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file} is not UTF-8 text") from None
+
+
+def _called(file: Path) -> str:
+    return "typed.yaml" if str(file) == "-" else str(file)
+
+
+def _event(file: Path | None) -> "tuple[Event | None, Any]":
+    """The event of a file, or the data: whatever says which version of CloudEvents it is, is an event."""
+    from pipeline.errors import ConfigurationError, Undecodable
+    from pipeline.operations.preview import pasted
+
+    if file is None:
+        return None, None
+    try:
+        return pasted(_read(file).encode())
     except Undecodable as error:
         raise ConfigurationError(f"{file}: {error}") from None
 
 
-def _options(items: list[str]) -> dict[str, Any]:
+def say_changes(output: "Output", changes: "list[Changed]") -> None:
+    rows = [{"kind": one.kind, "id": one.id, "what": one.what, "version": one.version} for one in changes]
+    output.table("Written", ["kind", "id", "what", "version"], rows)
+
+
+def options_of(items: list[str]) -> dict[str, Any]:
     """Values as YAML reads them: true, 3, text."""
     import yaml
 
+    return {name: yaml.safe_load(value) for name, value in pairs_of(items, "--option").items()}
+
+
+def pairs_of(items: list[str], option: str) -> dict[str, str]:
     from pipeline.errors import ConfigurationError
 
     found = {}
     for item in items:
         name, equals, value = item.partition("=")
-        if not equals:
-            raise ConfigurationError(f"--option {item!r} must be NAME=VALUE")
-        found[name] = yaml.safe_load(value)
+        if not equals or not name:
+            raise ConfigurationError(f"{option} {item!r} must be NAME=VALUE")
+        found[name] = value
     return found

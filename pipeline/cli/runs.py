@@ -110,6 +110,20 @@ def rebuild(yes: Yes = False, json: Json = False) -> None:
     )
 
 
+def run_counts(here: "Installation", output: "Output") -> dict[str, dict[str, int]]:
+    """Runs by link and status, of all that happened before this call."""
+    with _log(here) as (_, projector, views):
+        _catch_up(projector, views, output)
+        return views.counts()
+
+
+def open_runs(here: "Installation", output: "Output", *, link: str = "", flow: str = "") -> int:
+    """Runs of a link or a flow that have not ended."""
+    with _log(here) as (_, projector, views):
+        _catch_up(projector, views, output)
+        return views.open_runs(link=link, flow=flow)
+
+
 @contextmanager
 def _log(here: "Installation") -> "Iterator[tuple[Database, Projector, Views]]":
     from pipeline.operations.views.build import build_projector, build_views, open_database

@@ -13,11 +13,11 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.apps.base import App, Call, Mapped, Park, Plan, Refuse, Skip, Superseded, Unchanged
+from pipeline.apps.base import App, Mapped
 from pipeline.errors import ConfigurationError
 from pipeline.flows.compile import CompiledFlow
-from pipeline.flows.preview import ActionPreview, Preview, preview_flow
-from pipeline.flows.samples import sample_event
+from pipeline.flows.preview import ActionPreview, Preview, plan_word, preview_flow
+from pipeline.flows.samples import event_with, sample_event
 from pipeline.flows.source import Source
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.records import ObjectRef, Verdict
@@ -143,15 +143,7 @@ def _ref(side: Side) -> ObjectRef:
 def _event(case: Case, flow: CompiledFlow) -> Event:
     sample = sample_event(flow.app, flow.trigger, flow.spec.trigger.given)
     given = case.event.data if case.event.data is not None else _merged(sample.data, case.event.change)
-    data = msgspec.json.Decoder(float_hook=Decimal).decode(msgspec.json.encode(given))
-    app, trigger = flow.app, flow.trigger.name
-    return msgspec.structs.replace(
-        sample,
-        subject=flow.trigger.subject(data),
-        data=data,
-        party=app.party(trigger, data),
-        sourceversion=app.version(trigger, data),
-    )
+    return event_with(flow.app, flow.trigger, given)
 
 
 def _merged(value: Any, change: Mapping[str, Any]) -> Any:
@@ -181,7 +173,7 @@ def _differences(expected: Expected, seen: Preview) -> Iterator[str]:
 
 
 def _of_action(wanted: ActionExpected, action: ActionPreview) -> Iterator[str]:
-    planned = _planned(action.plan)
+    planned = plan_word(action.plan)
     if wanted.plan is not None and wanted.plan != planned:
         yield f"plan: expected {wanted.plan}, is {planned}: {_message(action)}"
     if wanted.message is not None and wanted.message not in _message(action):
@@ -199,24 +191,6 @@ def _of_action(wanted: ActionExpected, action: ActionPreview) -> Iterator[str]:
         yield f"path: expected {wanted.path}, is {request.path}"
     if wanted.body is not None:
         yield from _lacks("body", wanted.body, _body(request.body))
-
-
-def _planned(plan: Plan | None) -> str:
-    match plan:
-        case Call(operation=operation):
-            return operation
-        case Unchanged():
-            return "unchanged"
-        case Superseded():
-            return "superseded"
-        case Park():
-            return "park"
-        case Skip():
-            return "skip"
-        case Refuse():
-            return "refuse"
-        case None:
-            return "none"
 
 
 def _message(action: ActionPreview) -> str:

@@ -7,19 +7,30 @@ as ``<step.field>`` in the inputs of later actions, and those are marked as `gue
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from pipeline.apps.base import App, Call, Plan, Refuse, Request, Skip, Superseded, Unchanged, View
+from pipeline.apps.base import App, Call, Mapped, Park, Plan, Refuse, Request, Skip, Superseded, Unchanged, View
 from pipeline.errors import Refused
 from pipeline.flows.compile import CompiledAction, CompiledFlow
 from pipeline.flows.expressions import Outcome
 from pipeline.flows.links import CompiledLink, LinkedAction, link_flow
 from pipeline.flows.runs import Document, Failed, action_input, begin, event_values, roots
 from pipeline.schemas.envelope import Event
-from pipeline.schemas.records import Connection, Link, Run, Verdict
+from pipeline.schemas.records import Connection, Link, ObjectRef, Run, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyView:
+    """What planning looks at where nothing is mapped yet: `apps.base.View`."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    profile: Mapping[str, Any] = field(default_factory=dict)
+
+    def mapped(self, ref: ObjectRef) -> Mapped | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,9 @@ def preview(
 
     `steps` says what actions give that would make a call, by their ids; else that is a guess.
     """
+    if event.echo and any(action.scope == event.echo for action in link.actions):
+        message = "a write of our own came back"
+        return Preview(link.id, link.flow.id, link.flow.version, Verdict.ECHO, (), message=message)
     read = {"data": event.data, "options": link.options}
     outcomes = tuple(link.flow.clauses.explain(read))
     made = Preview(link.id, link.flow.id, link.flow.version, Verdict.NOT_MATCHED, outcomes)
@@ -178,3 +192,22 @@ class _Walk:
             return definition.plan(msgspec.convert(built, definition.input), self._views[linked.action.app])
         except Refused as error:
             return Refuse(str(error), error.cause, error.code)
+
+
+def plan_word(plan: Plan | None) -> str:
+    """What a plan comes to, in a word: the operation of a call, or why there is none."""
+    match plan:
+        case Call(operation=operation):
+            return operation
+        case Unchanged():
+            return "unchanged"
+        case Superseded():
+            return "superseded"
+        case Park():
+            return "park"
+        case Skip():
+            return "skip"
+        case Refuse():
+            return "refuse"
+        case None:
+            return "none"

@@ -1,4 +1,4 @@
-"""A trigger's sample as an event: what flows are checked and previewed against."""
+"""A trigger's sample, or other data of it, as an event: what flows are checked and previewed against."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ def sample_event(app: App, trigger: Trigger, given: Mapping[str, Any] | None = N
         schedule = schedule_of(given)
         due = schedule.last(datetime.fromisoformat(str(sample["due"])).timestamp())
         sample = schedule.data(due) if due else {**sample, "id": schedule.key}
-    written = msgspec.json.Encoder(decimal_format="number").encode(sample)
+    return event_with(app, trigger, sample)
+
+
+def event_with(app: App, trigger: Trigger, data: Any) -> Event:
+    """As `sample_event`, with `data` instead of the sample."""
+    written = msgspec.json.Encoder(decimal_format="number").encode(data)
     data = msgspec.json.Decoder(float_hook=Decimal).decode(written)
     return Event(
         id="sample",

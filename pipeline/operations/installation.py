@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.kafka.clients import KafkaAccess
     from pipeline.operations.lookup import Lookup
     from pipeline.operations.opened import Opened
+    from pipeline.operations.preview import Previewer
     from pipeline.operations.replay import Replay
     from pipeline.schemas.codec import Codec
     from pipeline.schemas.topics import Topics
@@ -87,6 +88,22 @@ class Parts:
         from pipeline.control.manage.links import Links
 
         return Links(self.flows(stored), self._plan)
+
+    def previewer(self) -> Previewer:
+        from pipeline.operations.preview import Previewer
+
+        return Previewer(self.access, self.apps, self.topics, self.codec)
+
+    def previewed(self, flow: str, link: str, stored: ControlSnapshot) -> CompiledFlow:
+        """A flow to look at: the version that `link` runs, where it is one of this flow; else the last."""
+        from pipeline.errors import NotThere
+
+        running = stored.links.get(link) if link else None
+        record = stored.flow_of(running) if running is not None and running.flow == flow else None
+        if link and running is None:
+            raise NotThere(f"no link {link!r}; there are: {', '.join(sorted(stored.links)) or 'none'}")
+        record = record or self.flows(stored).record(flow)
+        return self.check_flow(record.text, record.file)
 
     def _plan(self, desired: Desired, stored: ControlSnapshot, move_links: bool) -> ApplyPlan:
         return self.applier(probe=False).planned(desired, stored, move_links=move_links)

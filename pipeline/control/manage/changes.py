@@ -37,3 +37,8 @@ def carry_out(plan: ApplyPlan, writer: ControlWriter) -> list[Changed]:
 
 def _version(record: FlowVersion | Link) -> str:
     return record.flow_version if isinstance(record, Link) else record.version
+
+
+def not_ended(count: int, whose: str) -> str:
+    """As in: 3 runs of link 'a' have not ended."""
+    return f"{count} {'run' if count == 1 else 'runs'} of {whose} {'has' if count == 1 else 'have'} not ended"

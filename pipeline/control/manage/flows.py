@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pipeline.control.apply import ControlWriter
 from pipeline.control.files import Desired
-from pipeline.control.manage.changes import Changed, Planner, carry_out
+from pipeline.control.manage.changes import Changed, Planner, carry_out, not_ended
 from pipeline.control.manage.copies import copied
 from pipeline.control.places import Fault, Faults
 from pipeline.control.plan import CheckedFlow
@@ -209,7 +209,7 @@ class Flows:
                 f"flow {id!r} is used by link {', '.join(links)}: remove {'it' if len(links) == 1 else 'them'} first"
             )
         if open_runs:
-            raise Conflict(f"{open_runs} runs of flow {id!r} have not ended, and read it: delete it when they have")
+            raise Conflict(f"{not_ended(open_runs, f'flow {id!r}')}, and read it: delete it when they have")
         return rows
 
     def _latest(self) -> dict[str, FlowVersion]:

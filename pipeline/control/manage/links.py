@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pipeline.control.apply import ControlWriter
 from pipeline.control.files import Desired, LinkForm, Written, form_faults
-from pipeline.control.manage.changes import Changed, Planner, carry_out
+from pipeline.control.manage.changes import Changed, Planner, carry_out, not_ended
 from pipeline.control.manage.flows import Flows
 from pipeline.control.places import Document, Faults, Path_
 from pipeline.control.snapshot import ControlSnapshot
@@ -143,8 +143,7 @@ class Links:
         """
         link = self.link(id)
         if open_runs and not force:
-            message = f"{open_runs} runs of link {id!r} have not ended: disable it, and remove it when they have"
-            raise Conflict(message)
+            raise Conflict(f"{not_ended(open_runs, f'link {id!r}')}: disable it, and remove it when they have")
         return link
 
     def _free(self, flow: str) -> str:
