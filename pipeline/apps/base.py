@@ -193,7 +193,7 @@ class Action(Protocol, Generic[Input]):
     """One thing an app can be asked to do.
 
     `repeat` says what makes it safe to repeat: ``keyed`` (the destination enforces our unique key), ``idempotent``
-    (setting the same state twice is one state), ``read``.
+    (setting the same state twice is one state), ``read``. `safe` says it in words, `calls` how many calls are made.
 
     An action may have `names`, the inputs that say which object it writes (else `source`, else all of them), and
     `shared` where several links may ask for the same object, because it only makes what is missing.
@@ -202,6 +202,7 @@ class Action(Protocol, Generic[Input]):
     name: ClassVar[str]
     title: ClassVar[str]
     repeat: ClassVar[str]
+    safe: ClassVar[str]
     calls: ClassVar[str]
     input: type[Input]
 

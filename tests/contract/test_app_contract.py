@@ -235,6 +235,7 @@ def test_an_action_documents_itself(app: App, name: str, action: Action[Any]) ->
     assert action.title.strip()
     assert action.calls.strip()
     assert action.repeat in ("keyed", "idempotent", "read")
+    assert action.safe.strip()
     assert (type(action).__doc__ or "").strip()
     assert issubclass(action.input, msgspec.Struct)
     assert (action.input.__doc__ or "").strip()

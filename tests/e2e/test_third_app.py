@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 from pipeline.cli.run import Role
-from pipeline.control.secrets import load_secret_box
-from pipeline.gateway.hooks import hook_path
+from pipeline.gateway.hooks import signed_path
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.operations.settle import Watchman
 from pipeline.sandbox.faults import Fault
@@ -40,9 +39,7 @@ class Office:
     @property
     def hook(self) -> str:
         """The address that the CRM sends its webhooks to."""
-        return self.machine.gateway + hook_path(
-            "tinycrm", CRM, "company.saved", load_secret_box(self.machine.here.settings)
-        )
+        return self.machine.gateway + signed_path("tinycrm", CRM)
 
     def company(self, account: str) -> Json:
         """The one company under the account's id."""
@@ -129,6 +126,7 @@ def test_a_third_app_takes_part_on_either_side_and_its_ids_are_found_from_both(o
 
     # The CRM to Zoho Books: its webhook is a hint, the company is fetched, and our own write there stops nobody else.
     company = office.company(first)
+    assert tell(office.hook, company, key=b"another key") == 401
     assert tell(office.hook, company) == 202
     office.until_ended("contact", company["id"])
     contact = twins.one("contacts", f"crm.{company['id']}")

@@ -74,6 +74,7 @@ class ToyAction:
     output: type[msgspec.Struct] | None = None
     title: str = ""
     repeat: str = "keyed"
+    safe: str = ""
     calls: str = "1"
 
     def plan(self, input: Any, view: Any) -> Plan:

@@ -102,6 +102,7 @@ class PutContact:
     name: ClassVar[str] = "put_contact"
     title: ClassVar[str] = "Put contact"
     repeat: ClassVar[str] = "keyed"
+    safe: ClassVar[str] = ""
     calls: ClassVar[str] = "1"
     input = Put
 
@@ -132,6 +133,7 @@ class BookInvoice:
     name: ClassVar[str] = "book_invoice"
     title: ClassVar[str] = "Book invoice"
     repeat: ClassVar[str] = "keyed"
+    safe: ClassVar[str] = ""
     calls: ClassVar[str] = "2"
     input = PutInvoice
 
@@ -161,6 +163,7 @@ class MarkAccount:
     name: ClassVar[str] = "mark"
     title: ClassVar[str] = "Mark account"
     repeat: ClassVar[str] = "idempotent"
+    safe: ClassVar[str] = ""
     calls: ClassVar[str] = "1"
     input = Mark
 
@@ -185,6 +188,7 @@ class GetAccount:
     name: ClassVar[str] = "get_account"
     title: ClassVar[str] = "Get account"
     repeat: ClassVar[str] = "read"
+    safe: ClassVar[str] = ""
     calls: ClassVar[str] = "1"
     input = Get
 

@@ -30,6 +30,7 @@ class Fetch:
     name: ClassVar[str] = "fetch"
     title: ClassVar[str] = "Fetch"
     repeat: ClassVar[str] = "read"
+    safe: ClassVar[str] = ""
     calls: ClassVar[str] = "GET /things/{id}"
     input = FetchInput
 

@@ -18,6 +18,7 @@ class _Notes:
     name: ClassVar[str] = "note"
     title: ClassVar[str] = "Note"
     repeat: ClassVar[str] = "keyed"
+    safe: ClassVar[str] = ""
     calls: ClassVar[str] = "none"
     input = NeedInput
 

@@ -59,6 +59,7 @@ class Make:
     name: ClassVar[str] = "make"
     title: ClassVar[str] = "Make"
     repeat: ClassVar[str] = "keyed"
+    safe: ClassVar[str] = ""
     calls: ClassVar[str] = "PUT /things"
     input = MakeInput
 
@@ -80,6 +81,7 @@ class Need:
     name: ClassVar[str] = "need"
     title: ClassVar[str] = "Need"
     repeat: ClassVar[str] = "idempotent"
+    safe: ClassVar[str] = ""
     calls: ClassVar[str] = "none"
     input = NeedInput
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from pipeline.sandbox.twin import Twin
 from pipeline.sandbox.wire import Json, encode
 
 KEY = "crm-key-0123456789"
-SIGNING_KEY = b"a signing key of the CRM"
+SIGNING_KEY = b"a signing key of the CRM, of 32 bytes"[:32]
 SECRET = "whsec_" + base64.b64encode(SIGNING_KEY).decode()
 SHAPE = {"name": 120, "email": 100, "phone": 50, "currency": 3, "country": 2, "stage": 20}
 """What a company may hold, and how long each text may be."""
@@ -105,14 +106,14 @@ ROUTES: tuple[Route[CrmTwin], ...] = (
 def signed(company: Json, *, key: bytes = SIGNING_KEY) -> tuple[bytes, dict[str, str]]:
     """Body and headers of the webhook that the CRM sends about a company: Standard Webhooks."""
     body = encode({"type": "company.saved", "data": company})
-    id_, at = f"msg_{company['id']}_{company['revision']}", "1767225600"
+    id_, at = f"msg_{company['id']}_{company['revision']}", str(int(time.time()))
     made = hmac.digest(key, b".".join((id_.encode(), at.encode(), body)), hashlib.sha256)
     signature = "v1," + base64.b64encode(made).decode()
     return body, {"webhook-id": id_, "webhook-timestamp": at, "webhook-signature": signature}
 
 
-def tell(url: str, company: Json) -> int:
+def tell(url: str, company: Json, *, key: bytes = SIGNING_KEY) -> int:
     """Send that webhook; gives the status of the answer."""
-    body, headers = signed(company)
+    body, headers = signed(company, key=key)
     headers["content-type"] = "application/json"
     return httpx.post(url, content=body, headers=headers).status_code

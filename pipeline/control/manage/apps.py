@@ -11,13 +11,6 @@ import msgspec
 from pipeline.apps.base import Action, App, SignsHooks, Trigger
 from pipeline.apps.registry import app_named
 
-REPEAT = {
-    "keyed": "the destination enforces our unique key: a repeat finds what the first one made",
-    "idempotent": "it sets a state, or looks before it writes: a repeat changes nothing",
-    "read": "it changes nothing",
-}
-"""What makes an action safe to repeat, by `Action.repeat`."""
-
 
 @dataclass(frozen=True, slots=True)
 class AppCard:
@@ -59,7 +52,7 @@ class TriggerShown:
 
 @dataclass(frozen=True, slots=True)
 class ActionShown:
-    """`input` and `output` are JSON Schemas; `calls` says how many calls it makes, `repeat` why it may be repeated."""
+    """`input` and `output` are JSON Schemas; `calls` says how many calls it makes, `safe` why it may be repeated."""
 
     name: str
     title: str
@@ -124,7 +117,7 @@ def _action(action: Action[Any]) -> ActionShown:
         output=_schema(output) if output is not None else {},
         calls=action.calls,
         repeat=action.repeat,
-        safe=REPEAT.get(action.repeat, action.repeat),
+        safe=action.safe,
     )
 
 

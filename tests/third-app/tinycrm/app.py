@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pipeline.apps.base import DayQuota, Direction, Hook, Poll, Quota, Session, TokenStore, Transport
+from pipeline.apps.webhook_secrets import kept_standard
 from pipeline.errors import Stopped
 from pipeline.schemas.envelope import Event
 from tinycrm import hooks as webhooks
@@ -19,7 +20,7 @@ from tinycrm.triggers import TRIGGERS, party_of, version_of
 
 
 class TinyCrmApp:
-    """`apps.base.App` and `SignsHooks`; without state."""
+    """`apps.base.App`; without state."""
 
     name = APP
     title = "Tiny CRM"
@@ -55,25 +56,14 @@ class TinyCrmApp:
     def hooks(self, kind: str, body: bytes) -> Sequence[Hook]:
         return webhooks.hooks(kind, body)
 
-    def verify(
-        self,
-        *,
-        headers: Mapping[str, str],
-        query: Sequence[tuple[str, str]],
-        body: bytes,
-        settings: Mapping[str, Any],
-        secrets: Mapping[str, str],
-    ) -> None:
-        webhooks.verify(headers, body, secrets)
-
     async def connect(
         self, settings: Mapping[str, Any], secrets: Mapping[str, str], transport: Transport
     ) -> Mapping[str, str]:
-        """What was typed is kept as it is; no call is needed."""
-        kept = {name: value.strip() for name in SECRETS if (value := secrets.get(name, "")).strip()}
-        if API_KEY not in kept:
+        """The key is kept as it was typed; no call is needed."""
+        key = secrets.get(API_KEY, "").strip()
+        if not key:
             raise Stopped(f"the connection needs the secret {API_KEY}: {SECRETS[API_KEY]}")
-        return kept
+        return {API_KEY: key, **kept_standard(secrets)}
 
     def session(
         self,

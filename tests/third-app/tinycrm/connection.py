@@ -6,12 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from pipeline.apps.webhook_secrets import NAME, STANDARD
+
 API_KEY = "api_key"
-WEBHOOK_SECRET = "webhook_secret"
-SECRETS = {
-    API_KEY: "Settings > API > New key",
-    WEBHOOK_SECRET: "Settings > Webhooks > Signing secret (whsec_…); only if webhooks are used",
-}
+SECRETS = {API_KEY: "Settings > API > New key", NAME: f"Settings > Webhooks > Signing secret. {STANDARD}"}
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
 
