@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.metadata import version
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -59,7 +60,19 @@ def document(topics: Topics) -> Json:
 
 def rendered(topics: Topics) -> str:
     """The document as YAML, as it is checked in at docs/asyncapi.yaml."""
-    return yaml.safe_dump(document(topics), sort_keys=False, width=120, allow_unicode=True)
+    return yaml.dump(document(topics), Dumper=_Blocks, sort_keys=False, width=120, allow_unicode=True)
+
+
+class _Blocks(yaml.SafeDumper):
+    """Texts of several lines as they are read; values that occur twice written out twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Blocks.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, "|" if "\n" in text else None)
+)
 
 
 def _name(content: Content) -> str:
@@ -111,12 +124,14 @@ def _ref(*path: str) -> Json:
 
 
 def _draft_7(schema: Any) -> Any:
-    """AsyncAPI's schemas are those of JSON Schema draft 7, where a tuple is written another way."""
+    """AsyncAPI has JSON Schema draft 7, where tuples are written another way; docs lose their indent."""
     if isinstance(schema, list):
         return [_draft_7(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     mended = {name: _draft_7(each) for name, each in schema.items()}
+    if isinstance(mended.get("description"), str):
+        mended["description"] = cleandoc(mended["description"])
     if "prefixItems" in mended:
         mended["items"] = mended.pop("prefixItems")
         mended["additionalItems"] = False
