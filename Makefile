@@ -38,10 +38,11 @@ bench: $(READY) ## the figures of docs/performance.md, side by side, into build/
 faults: $(READY) ## every fault against the real machine, the table, and build/faults.json (ROUNDS=n SEED=s)
 	@$(BIN)/python -m tests.faults --rounds $(ROUNDS) --seed $(SEED)
 
-docs: $(READY) ## what is written from the code: the README's tables of events and actions, the JSON Schemas of flows
+docs: $(READY) ## what is written from the code: the README's tables, the schemas of flows, docs/asyncapi.yaml
 	@$(BIN)/python -m tests.tables
 	@$(BIN)/pipeline flows schema > configs/schemas/flow.schema.json
 	@$(BIN)/pipeline flows schema --tests > configs/schemas/flow-tests.schema.json
+	@$(BIN)/pipeline topics asyncapi > docs/asyncapi.yaml
 
 run: $(READY) ## the same machine for real connections (after `pipeline apply`)
 	@$(BIN)/pipeline run
