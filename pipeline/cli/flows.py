@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import author
+from pipeline.cli import author, trigger
 from pipeline.cli.exits import Exit
 from pipeline.cli.options import Json, Yes
 
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     group.command("copy")(copy)
     group.command("delete")(delete)
     group.command("preview")(preview)
+    group.command("trigger")(trigger.now)
     group.command("test")(author.run_tests)
     group.command("lint")(author.lint)
     group.command("schema")(author.schema)

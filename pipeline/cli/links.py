@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.cli import trigger
 from pipeline.cli.flows import Connections, Options, options_of, pairs_of, say_changes
 from pipeline.cli.options import Json, Yes
 
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command("enable")(enable)
     group.command("disable")(disable)
     group.command("remove")(remove)
+    group.command("trigger")(trigger.now)
     app.add_typer(group, name="links")
 
 

@@ -90,6 +90,11 @@ class _Meeting:
                 verdict=Verdict.FAILED,
                 message=rule.message,
             )
+        trigger = rule.flow.trigger
+        if (trigger.asked or trigger.scheduled) and _for_another(self._event.data, rule.id):
+            return _said(
+                rule, Verdict.NOT_MATCHED, clause=f'data.link == "{rule.id}"', message="another link was meant"
+            )
         if self._event.echo and any(action.scope == self._event.echo for action in rule.actions):
             return _said(rule, Verdict.ECHO, message="a write of our own came back")
         try:
@@ -113,6 +118,12 @@ class _Meeting:
         values = event_values(link, event.data, self._document)
         run = begin(link, event)
         return next_command(link, run, values, after=-1, lane=_lane(event), now=self._now), run
+
+
+def _for_another(data: Any, link: str) -> bool:
+    """Whether somebody started another link by hand."""
+    meant = data.get("link") if isinstance(data, dict) else None
+    return meant is not None and meant != link
 
 
 def _said(link: CompiledLink, verdict: Verdict, **said: Any) -> LinkDecision:

@@ -84,10 +84,10 @@ class Parts:
         ready = [(str(flow.file), flow.text) for flow in catalogue_flows(catalogue_folder(self.settings.catalogue))]
         return Flows(stored, ready, self.check_flow, self._plan)
 
-    def links(self, stored: ControlSnapshot) -> Links:
+    def links(self, stored: ControlSnapshot, within: str = "") -> Links:
         from pipeline.control.manage.links import Links
 
-        return Links(self.flows(stored), self._plan)
+        return Links(self.flows(stored), self._plan, within)
 
     def previewer(self) -> Previewer:
         from pipeline.operations.preview import Previewer

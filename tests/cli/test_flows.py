@@ -101,3 +101,20 @@ def test_a_new_flow_comes_from_a_file_or_from_standard_input(
     assert (again.code, "there is a flow 'mine' already" in again.err) == (Exit.MISTAKE, True)
     assert cli("flows", "create", tmp_path / "none.yaml").code == Exit.MISTAKE
     assert "--kind is one of all, public, private" in cli("flows", "list", "--kind", "mine").err
+
+
+def test_a_link_is_started_by_hand_on_the_command_line(cli: Cli, connected: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "by-hand.yaml"
+    file.write_text("""\
+id: by-hand
+name: By hand
+type: outbound
+trigger: {app: togai, event: on_demand}
+actions: [{id: account, app: togai, action: get_account, input: {id: "${trigger.data.payload.account}"}}]
+""")
+    cli("flows", "create", file)
+    cli("links", "add", "by-hand", "-c", "togai=togai-main")
+    [sent] = cli("flows", "trigger", "by-hand", "--payload", '{"payload": {"account": "acme"}}', "--json").rows
+    [event] = House(connected.access, connected.topics, connected.codec).events()
+    assert (event.id, event.data) == (sent["event"], {"payload": {"account": "acme"}, "link": "by-hand"})
+    assert "must be a JSON object" in cli("links", "trigger", "by-hand", "--payload", "[1]").err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -11,11 +12,13 @@ import pytest
 from pipeline.apps.base import Mapped
 from pipeline.apps.registry import load_apps
 from pipeline.flows.compile import CompiledFlow, load_flow
+from pipeline.flows.decide import decide
 from pipeline.flows.preview import preview_flow
+from pipeline.flows.rules import RuleSet
 from pipeline.flows.samples import sample_event
 from pipeline.flows.source import FlowFaults
 from pipeline.flows.wanted import wanted
-from pipeline.schemas.records import FlowVersion, Link, ObjectRef, Verdict
+from pipeline.schemas.records import Connection, FlowVersion, Link, ObjectRef, Verdict
 
 APPS = load_apps()
 
@@ -103,3 +106,19 @@ def test_the_owner_of_a_connection_learns_when_its_flows_are_due() -> None:
     link = Link(id="l", flow="nightly", flow_version="1", connections={"togai": "main"})
     found = wanted([link], {("nightly", "1"): version})
     assert found["main"].triggers == {"schedule": ({"every": "day", "timezone": "Europe/Oslo"},)}
+
+
+@pytest.mark.parametrize("trigger", ["event: on_demand", "event: schedule, every: hour"])
+def test_a_link_that_is_started_by_hand_starts_alone(trigger: str) -> None:
+    version = FlowVersion(id="nightly", version="1", text=text(trigger))
+    links = [Link(id=id_, flow="nightly", flow_version="1", connections={"togai": "main"}) for id_ in ("one", "two")]
+    rules = RuleSet(APPS, [Connection(id="main", app="togai")], [version], links)
+    sample = sample_event(APPS["togai"], flow(trigger).trigger, flow(trigger).spec.trigger.given)
+
+    def started(**data: Any) -> list[str]:
+        event = msgspec.structs.replace(sample, connection="main", data={**sample.data, **data})
+        decided = decide(event, rules, datetime(2026, 1, 1, tzinfo=UTC))
+        return [said.link for said in decided.decision.links if said.verdict is Verdict.MATCHED]
+
+    assert started() == ["one", "two"]
+    assert started(link="two") == ["two"]

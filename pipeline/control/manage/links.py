@@ -17,7 +17,7 @@ from pipeline.control.apply import ControlWriter
 from pipeline.control.files import Desired, LinkForm, Written, form_faults
 from pipeline.control.manage.changes import Changed, Planner, carry_out, not_ended
 from pipeline.control.manage.flows import Flows
-from pipeline.control.places import Document, Faults, Path_
+from pipeline.control.places import Document, Faults
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.errors import ConfigurationError, Conflict, NotThere
 from pipeline.schemas.records import Link
@@ -45,10 +45,11 @@ class LinkCard:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Over what is stored now."""
+    """Over what is stored now. `within` goes before the places of faults: ``body`` of a request."""
 
     flows: Flows
     plan: Planner
+    within: str = ""
 
     @property
     def stored(self) -> ControlSnapshot:
@@ -100,7 +101,7 @@ class Links:
             raise Conflict(f"there is a link {id!r} already: change it, or choose another id")
         record = self.flows.record(flow)
         form = {"id": id or self._free(flow), "flow": flow, "connections": dict(connections)}
-        desired = _asked({**form, "options": dict(options or {}), "enabled": enabled})
+        desired = self._asked({**form, "options": dict(options or {}), "enabled": enabled})
         if (record.id, record.version) not in self.stored.flows:
             desired = Desired(links=desired.links, flows=((Path(record.file), record.text),))
         return carry_out(self.plan(desired, self.stored, False), writer)
@@ -122,12 +123,12 @@ class Links:
             "options": dict(link.options if options is None else options),
             "version": "" if latest else version or link.flow_version,
         }
-        return carry_out(self.plan(_asked(_form(link) | form), self.stored, False), writer)
+        return carry_out(self.plan(self._asked(_form(link) | form), self.stored, False), writer)
 
     def enable(self, id: str, writer: ControlWriter) -> list[Changed]:
         """Checked as a new link is: what has come to be wrong since is said now."""
         form = _form(self.link(id)) | {"enabled": True}
-        return carry_out(self.plan(_asked(form), self.stored, False), writer)
+        return carry_out(self.plan(self._asked(form), self.stored, False), writer)
 
     def disable(self, id: str, writer: ControlWriter) -> list[Changed]:
         """No event starts a run any more; those that are open go on. A broken link can be switched off, too."""
@@ -145,6 +146,13 @@ class Links:
         if open_runs and not force:
             raise Conflict(f"{not_ended(open_runs, f'link {id!r}')}: disable it, and remove it when they have")
         return link
+
+    def _asked(self, form: Mapping[str, Any]) -> Desired:
+        document = _Sent(Path("link"), self.within, {})
+        try:
+            return Desired(links=(Written(LinkForm.model_validate(form), document, ()),))
+        except ValidationError as error:
+            raise Faults(form_faults(error, document)) from None
 
     def _free(self, flow: str) -> str:
         """The flow's own id, or with the first number that is free."""
@@ -175,19 +183,10 @@ class Links:
 
 
 class _Sent(Document):
-    """What was sent or typed has no lines: a place is the name of its part."""
+    """What was sent or typed has no lines: a place is the name of its part, below that of the whole."""
 
     def place(self, *path: str | int) -> str:
-        return ".".join(map(str, path)) or "link"
-
-
-def _asked(form: Mapping[str, Any]) -> Desired:
-    marks: dict[Path_, tuple[int, int]] = {}
-    document = _Sent(Path("link"), form, marks)
-    try:
-        return Desired(links=(Written(LinkForm.model_validate(form), document, ()),))
-    except ValidationError as error:
-        raise Faults(form_faults(error, document)) from None
+        return ".".join(filter(None, (str(self.value), *map(str, path)))) or "link"
 
 
 def _form(link: Link) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from fastapi.security import HTTPBearer
 
 from pipeline.gateway.api.apps import apps_router
 from pipeline.gateway.api.connections import connections_router
+from pipeline.gateway.api.flows import flows_router
 from pipeline.gateway.api.guard import API, Guard
+from pipeline.gateway.api.links import links_router
 from pipeline.gateway.api.parts import Api
 from pipeline.gateway.api.problems import RESPONSES, add_problem_handlers
 from pipeline.gateway.api.runs import runs_router
@@ -40,7 +42,7 @@ def api_router(api: Api) -> APIRouter:
     router = APIRouter(
         prefix=PREFIX, dependencies=[Depends(bearer)], responses=RESPONSES, generate_unique_id_function=_operation
     )
-    for part in (apps_router, connections_router, runs_router):
+    for part in (apps_router, connections_router, flows_router, links_router, runs_router):
         router.include_router(part(api))
     return router
 
