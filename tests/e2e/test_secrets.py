@@ -30,6 +30,7 @@ from tests.e2e.canaries import Canaries, forms, in_files, in_texts, in_topics
 from tests.e2e.control import BOOKS, TOGAI
 from tests.e2e.events import account_created
 from tests.e2e.machine import Machine
+from tests.e2e.managing import manage_everything
 from tests.e2e.twins import ROOT, Twins, twins
 
 pytestmark = pytest.mark.slow
@@ -133,6 +134,7 @@ def spill(
     environment = {
         "PIPELINE_SECRETS_KEYS": "canary:" + canaries.values["key"],
         "PIPELINE_LOG_LEVEL": "DEBUG",
+        "PIPELINE_API_TOKEN": canaries.add("api-token"),
     }
     with twins(sandbox=sandbox) as both:
         hand_out(both, canaries)
@@ -165,6 +167,7 @@ def test_no_secret_appears_in_a_log_a_topic_a_dead_letter_or_an_output(spill: Sp
         spill.ends(spill.send(), Status.SUCCEEDED, Status.SUCCEEDED)
     assert "FailPointReached" in sinks.log.read_text(encoding="utf-8"), "there are tracebacks to be searched"
     knock_at_the_gateway(spill)
+    manage_everything(machine, canaries, spill.said)
     answer_with_echoes(spill)
     die_and_come_back(spill)
     ask_everything(spill)
