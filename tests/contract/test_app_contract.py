@@ -18,7 +18,9 @@ from pydantic import ValidationError
 
 from pipeline.apps.base import Action, App, Poll, Request, Response, Session, SignsHooks, Trigger
 from pipeline.control.connections import MemoryTokens
+from pipeline.control.manage.apps import shown_app
 from pipeline.errors import EffectError, InDoubt, Refused, Retry, Stopped, Undecodable, Unverified
+from pipeline.flows.json_schema import flow_schema
 from pipeline.flows.samples import sample_event
 from tests.third.installed import all_apps
 
@@ -136,6 +138,13 @@ async def test_connecting_without_credentials_names_what_is_missing_and_sends_no
         await app.connect(settings_of(app), {}, transport)
     assert any(name in str(caught.value) for name in app.secrets)
     assert transport.sent == []
+
+
+@app_of
+def test_an_app_can_be_shown_to_people_and_written_into_the_schema_of_flows(app: App) -> None:
+    shown = msgspec.json.encode(shown_app(APPS, app.name))
+    assert all(name.encode() in shown for name in (*app.triggers, *app.actions, *app.secrets))
+    assert all(name in msgspec.json.encode(flow_schema(APPS)).decode() for name in (*app.triggers, *app.actions))
 
 
 # --- triggers -----------------------------------------------------------------------------------------------------

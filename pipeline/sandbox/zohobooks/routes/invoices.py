@@ -58,6 +58,7 @@ def create(books: Books, request: Request) -> Reply:
 
 def upsert(books: Books, request: Request) -> Reply:
     body = body_of(request)
+    shapes.check(body, shapes.INVOICE, "customer_id", "line_items")
     id_, value = match(books, books.invoices, request)
     if id_ is None:
         invoice = _create(books, request, with_key(books, body, request), key=value)
