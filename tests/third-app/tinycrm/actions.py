@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from pipeline.apps.base import Action, Applied, Call, Pair, Plan, Refuse, Session, Superseded, Unchanged, View
+from pipeline.apps.twofold import outbound
 from pipeline.apps.versions import older
 from pipeline.errors import InDoubt, Refused
 from pipeline.schemas.documents import Party
@@ -53,7 +54,7 @@ class UpsertCompany:
             return Refuse("a company needs the id of its source", cause="invalid", code="missing_field")
         body = company_body(input.party)
         digest, known = content_hash(body), view.mapped(input.source)
-        if known is not None and known.hash == digest:
+        if known is not None and outbound(known.hash) == digest:
             return Unchanged({"company_id": known.other.id}, known.other)
         if known is not None and older(input.party.version, known.version):
             return Superseded({"company_id": known.other.id}, known.other)

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import msgspec
 
 from pipeline.apps.base import Applied, Call, Pair, Plan, Refuse, Session, Superseded, Unchanged, View
-from pipeline.apps.togai.actions.common import look, object_of, older, read, ref
+from pipeline.apps.togai.actions.common import look, object_of, read, ref
 from pipeline.apps.togai.actions.target import Missing, Target, find
 from pipeline.apps.togai.bodies import account_fields, carries, changes, checked_id, mark
 from pipeline.apps.togai.client import request
 from pipeline.apps.togai.documents import ACCOUNT
 from pipeline.apps.togai.versions import version_of
 from pipeline.apps.twofold import with_inbound
+from pipeline.apps.versions import older
 from pipeline.errors import InDoubt, Refused
 from pipeline.schemas.documents import Party
 from pipeline.schemas.envelope import content_hash

@@ -1,10 +1,8 @@
-"""What the actions share: references, reading an object, and the newer of two versions."""
+"""What the actions share: references, and reading an object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pipeline.apps.base import Session
@@ -48,32 +46,3 @@ async def look(session: Session, noun: str, id_: str) -> Mapping[str, Any] | Non
         if error.cause != "not_found":
             raise
         return None
-
-
-def older(version: str, than: str) -> bool:
-    """Whether `version` is surely older. Versions are numbers or ISO 8601 times; where they can't be compared, no.
-
-    What follows a semicolon is no part of the time.
-    """
-    version, than = version.partition(";")[0], than.partition(";")[0]
-    numbers = _number(version), _number(than)
-    if numbers[0] is not None and numbers[1] is not None:
-        return numbers[0] < numbers[1]
-    times = _time(version), _time(than)
-    return times[0] is not None and times[1] is not None and times[0] < times[1]
-
-
-def _number(version: str) -> Decimal | None:
-    try:
-        number = Decimal(version)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
-def _time(version: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(version)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

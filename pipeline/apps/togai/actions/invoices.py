@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from pipeline.apps.base import Applied, Call, Pair, Plan, Refuse, Session, Superseded, Unchanged, View
-from pipeline.apps.togai.actions.common import object_of, older, ref
+from pipeline.apps.togai.actions.common import object_of, ref
 from pipeline.apps.togai.actions.invoice_status import status_of
 from pipeline.apps.togai.actions.payer import account_of, check_currency
 from pipeline.apps.togai.actions.target import Missing
@@ -22,6 +22,7 @@ from pipeline.apps.togai.documents import INVOICE
 from pipeline.apps.togai.receipts import shortened
 from pipeline.apps.togai.versions import version_of
 from pipeline.apps.twofold import inbound, with_inbound
+from pipeline.apps.versions import older
 from pipeline.schemas.documents import Invoice, Line
 from pipeline.schemas.envelope import content_hash
 from pipeline.schemas.records import ObjectRef

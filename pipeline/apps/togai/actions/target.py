@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.apps.base import Mapped, Pair, Park, Refuse, Skip, View
-from pipeline.apps.togai.actions.common import older, ref
+from pipeline.apps.togai.actions.common import ref
 from pipeline.apps.togai.versions import version_of
 from pipeline.apps.twofold import inbound, with_inbound
+from pipeline.apps.versions import older
 from pipeline.schemas.records import ObjectRef
 
 Missing = Literal["wait", "park", "skip", "refuse"]
