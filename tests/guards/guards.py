@@ -636,6 +636,22 @@ INPUT = (
         "sinks/test_restore.py::test_who_was_away_for_longer_than_tombstones_are_kept_reads_all_of_it_again",
         kafka=True,
     ),
+    Guard(
+        "registry-away",
+        "a record is not passed over because the schema registry fails",
+        "pipeline/schemas/registry.py",
+        "            if error.http_status_code in final:\n",
+        "            if error.http_status_code:\n",
+        "schemas/test_registry.py::test_a_registry_that_fails_is_not_the_records_fault_and_is_left_alone_for_a_while",
+    ),
+    Guard(
+        "log-of-runs-waits",
+        "the log of runs leaves nothing out because the schema registry cannot be asked",
+        "pipeline/operations/views/records.py",
+        "        except Retry:\n            raise\n",
+        "",
+        "operations/views/test_records.py::test_a_record_whose_schema_cannot_be_asked_for_now_is_waited_for",
+    ),
 )
 
 GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *INPUT)

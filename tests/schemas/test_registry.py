@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -80,6 +81,13 @@ def test_a_schema_is_registered_under_the_subject_of_every_topic_that_its_record
     for record, subjects in subjects_of(topics(topic_prefix)).items():
         ids = {client.get_latest_version(subject).schema_id for subject in subjects}
         assert len(ids) == 1, f"{record.__name__} has one id, whatever the subject"
+
+
+def test_roles_that_start_at_once_write_under_the_same_ids(schema_registry: str, topic_prefix: str) -> None:
+    codecs = [avro_codec(schema_registry, topic_prefix) for _ in range(3)]
+    with ThreadPoolExecutor(len(codecs)) as pool:
+        list(pool.map(Codec.ready, codecs))
+    assert len({codec.encode(ROW) for codec in codecs}) == 1
 
 
 def test_what_only_our_workers_read_needs_no_registry(schema_registry: str, topic_prefix: str) -> None:
