@@ -38,8 +38,9 @@ bench: $(READY) ## the figures of docs/performance.md, side by side, into build/
 faults: $(READY) ## every fault against the real machine, the table, and build/faults.json (ROUNDS=n SEED=s)
 	@$(BIN)/python -m tests.faults --rounds $(ROUNDS) --seed $(SEED)
 
-docs: $(READY) ## what is written from the code: the README's tables, the schemas of flows, docs/asyncapi.yaml
+docs: $(READY) ## what is written from the code: the README's tables, routes of the API, the schemas of flows, docs/asyncapi.yaml
 	@$(BIN)/python -m tests.tables
+	@$(BIN)/python -m tests.routes
 	@$(BIN)/pipeline flows schema > configs/schemas/flow.schema.json
 	@$(BIN)/pipeline flows schema --tests > configs/schemas/flow-tests.schema.json
 	@$(BIN)/pipeline topics asyncapi > docs/asyncapi.yaml

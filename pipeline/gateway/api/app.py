@@ -7,6 +7,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from fastapi.staticfiles import StaticFiles
 
 from pipeline.gateway.api.apps import apps_router
 from pipeline.gateway.api.connections import connections_router
@@ -20,6 +21,7 @@ from pipeline.gateway.api.runs import runs_router
 PREFIX = f"{API}/v1"
 OPENAPI = "/openapi.json"
 DOCS = "/docs"
+FILES = f"{DOCS}/files"
 
 
 def add_api(app: FastAPI, api: Api) -> None:
@@ -31,9 +33,17 @@ def add_api(app: FastAPI, api: Api) -> None:
     app.setup()
 
     def docs() -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url=OPENAPI, title=app.title)
+        return get_swagger_ui_html(
+            openapi_url=OPENAPI,
+            title=app.title,
+            swagger_js_url=f"{FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{FILES}/favicon.png",
+        )
 
     app.add_api_route(DOCS, docs, methods=["GET"], include_in_schema=False)
+    # Whoever types the token into the page gives it to its scripts: they come from here.
+    app.mount(FILES, StaticFiles(packages=[("fastapi_offline", "static")]))
 
 
 def api_router(api: Api) -> APIRouter:
