@@ -222,7 +222,7 @@ class Trigger:
 
     `fetch` names the action that gets the object afresh when an event is a hint; `object` the app's noun for it, `id`
     the field of its data that holds the object's id. `returns`: an object may come to a version that it had before (a
-    hash of its content), so that each time is an event of its own. `scheduled`: flows say when it is due
+    hash of its content), which is then another event. `scheduled`: flows say when it is due
     (`schedules`). `asked`: a person starts it, for one flow (``data.flow``) or for all.
     """
 
@@ -319,15 +319,13 @@ class Quota:
 class Found:
     """An object that was found new or changed: what becomes an event of `trigger`.
 
-    `occurrence` tells the event from others of the same version, where that may come back (`Trigger.returns`). `hint`:
-    the data is not the whole object, which has to be fetched.
+    `hint`: the data is not the whole object, which has to be fetched.
     """
 
     trigger: str
     subject: str
     data: Any
     sourceversion: str = ""
-    occurrence: str = ""
     hint: bool = False
 
 

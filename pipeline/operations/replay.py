@@ -5,8 +5,8 @@ A copy keeps the event's id, source and key and has `replay` set. Whatever is de
 are bulk ones: live commands go first. An object that is unchanged since makes no writing call.
 
 Not replayed: hints (what was fetched after them is an event of its own), copies of earlier replays, repeated ids, and
-events of objects without a version (Togai's accounts) that a later event of the same object has outdated: nothing but
-their place in the topic tells that they are older, and a copy of one would bring back what it was.
+events of objects whose versions tell no order (Togai's accounts) that a later event of the same object has outdated:
+nothing but their place in the topic tells that they are older, and a copy of one would bring back what it was.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import datetime
 
 import msgspec
 
-from pipeline.apps.base import App
+from pipeline.apps.base import App, Trigger
 from pipeline.apps.incoming import complete
 from pipeline.errors import ConfigurationError, Undecodable
 from pipeline.kafka.clients import KafkaAccess
@@ -141,13 +141,16 @@ class Replay:
         self, selection: Selection, ends: Mapping[str, Mapping[int, int]], left_out: Counter[str]
     ) -> Iterator[Event]:
         """The selected events, each id once, in topic order, without those that a later one has outdated."""
+        whatever = replace(selection, type="")
         for topic, bounds in ends.items():
             asked = Scan(topic, since=selection.since, until=selection.until, ends=bounds)
             newest = {
-                _object(event): place for place, event in self._read(selection, replace(asked, until=None), Counter())
+                self._object(event): place
+                for place, event in self._read(whatever, replace(asked, until=None), Counter())
             }
             for place, event in self._read(selection, asked, left_out):
-                if not event.sourceversion and newest[_object(event)] != place:
+                unordered = not event.sourceversion or self._trigger(event).returns
+                if unordered and newest[self._object(event)] != place:
                     left_out["outdated"] += 1
                 else:
                     yield event
@@ -171,10 +174,15 @@ class Replay:
             seen.add((event.source, event.id))
             yield (message.partition() or 0, message.offset() or 0), event
 
+    def _object(self, event: Event) -> tuple[str, str, str]:
+        """Events of one kind about one object, or of all kinds where no version tells which came first: the later one
+        holds what is true now.
+        """
+        trigger = self._trigger(event)
+        return event.connection, trigger.object if trigger.returns else event.type, event.subject
 
-def _object(event: Event) -> tuple[str, str, str]:
-    """Events of one kind about one object: the later one holds what is true now."""
-    return event.connection, event.type, event.subject
+    def _trigger(self, event: Event) -> Trigger:
+        return self.apps[event.app].triggers[event.trigger]
 
 
 def _why_not(event: Event, seen: set[tuple[str, str]]) -> str:

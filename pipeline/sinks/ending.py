@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import structlog
 
-from pipeline.apps.base import App, Found
+from pipeline.apps.base import Found
 from pipeline.schemas.envelope import Event
 from pipeline.schemas.records import Command
 from pipeline.sinks import records
-from pipeline.sinks.echo import echo_of
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.mappings import keys as mapping_keys
 from pipeline.sinks.records import Ending
 from pipeline.sinks.shared import Shared
-from pipeline.sinks.telling import as_hint, told
+from pipeline.sinks.telling import Teller, as_hint
 from pipeline.sinks.tick import Out, Tick
 
 log = structlog.get_logger(__name__)
@@ -29,29 +28,28 @@ class TooLarge(Exception):
     """A record of an ending is larger than the topics take."""
 
 
-def write_ending(
+def write_ending(  # noqa: PLR0917
     entry: Entry,
     ending: Ending,
     tick: Tick,
     index: int,
     shared: Shared,
-    *,
-    app: App | None = None,
-    scopes: Collection[str] = (),
+    teller: Teller | None = None,
 ) -> None:
     """Result, ledger tombstone, both mapping rows, the run's next step or the fetched event, the dead letter.
 
-    Where what an action gave cannot be written down, the command is refused: nothing may stop the others.
+    Where what an action gave cannot be written down, the command is refused: nothing may stop the others. Without a
+    `teller` nothing was fetched or found.
     """
     try:
-        outs = list(_outs(entry, ending, tick.now, index, shared, app, scopes))
+        outs = list(_outs(entry, ending, tick.now, index, shared, teller))
     except TooLarge as error:
         ending = records.refused("too_large", "record", str(error))
-        outs = list(_outs(entry, ending, tick.now, index, shared, app, scopes))
+        outs = list(_outs(entry, ending, tick.now, index, shared, teller))
     except Exception as error:
         log.exception("what an action gave cannot be written down", command=entry.command.id)
         ending = records.refused("defect", "internal", f"{type(error).__name__} while its result was written")
-        outs = list(_outs(entry, ending, tick.now, index, shared, app, scopes))
+        outs = list(_outs(entry, ending, tick.now, index, shared, teller))
     for out in outs:
         tick.say(out.index, out.topic, out.key, out.value, out.partition)
     if ending.pair is not None:
@@ -60,33 +58,18 @@ def write_ending(
     tick.ended += 1
 
 
-def events(
-    command: Command, found: Iterable[Found], shared: Shared, app: App | None, scopes: Collection[str]
-) -> Iterator[Event]:
+def events(command: Command, found: Iterable[Found], shared: Shared, teller: Teller) -> Iterator[Event]:
     """What a command found, as events that are decided once a command, whatever was decided before.
 
     One that no topic would take goes as a hint: fetching it is refused, with a result that says why.
     """
-    if app is None:
-        return
     for each in found:
-        event = told(each, app, command.connection, shared.mappings, scopes, replay=command.id)
+        event = teller.found(each, command.id, replay=command.id)
         yield event if len(shared.codec.encode(event)) <= LARGEST else as_hint(event)
 
 
-def _fetched(  # noqa: PLR0917
-    command: Command, ending: Ending, trigger: str, shared: Shared, app: App | None, scopes: Collection[str]
-) -> Event:
-    if app is None:
-        return records.fetched(command, ending, trigger, "", "")
-    party = app.party(trigger, ending.data)
-    echo = echo_of(trigger, command.run.subject, ending.sourceversion, app, shared.mappings, scopes)
-    known = app.triggers.get(trigger)
-    return records.fetched(command, ending, trigger, party, echo, bool(known and known.returns))
-
-
 def _outs(  # noqa: PLR0917
-    entry: Entry, ending: Ending, now: float, index: int, shared: Shared, app: App | None, scopes: Collection[str]
+    entry: Entry, ending: Ending, now: float, index: int, shared: Shared, teller: Teller | None
 ) -> Iterator[Out]:
     command, topics, encode = entry.command, shared.topics, shared.codec.encode
 
@@ -104,13 +87,13 @@ def _outs(  # noqa: PLR0917
         for mapped, row in zip(mapping_keys(command.scope, ending.pair), rows, strict=True):
             yield out(topics.mappings, mapped.encode(), row)
     if ending.status in records.GOES_ON:
-        for event in events(command, ending.found, shared, app, scopes):
+        for event in events(command, ending.found, shared, teller) if teller else ():
             yield out(topics.events(command.app), event.key, event)
-        if command.emit is not None:
+        if command.emit is not None and teller is not None:
             for trigger in dict.fromkeys((command.emit.type.partition(".")[2], *ending.also)):
-                event = _fetched(command, ending, trigger, shared, app, scopes)
+                event = teller.fetched(command, ending, trigger)
                 yield out(topics.events(command.app), event.key, event)
-        elif not command.last:
+        if command.emit is None and not command.last:
             key = f"{command.run.source_connection}/{command.run.party}".encode()
             yield out(topics.steps, key, records.next_step(command, ending))
     if ending.cause is not None:

@@ -29,6 +29,7 @@ from pipeline.sinks.polling import Polls
 from pipeline.sinks.records import Ending
 from pipeline.sinks.shared import Shared
 from pipeline.sinks.state import OwnerState
+from pipeline.sinks.telling import Teller
 from pipeline.sinks.tick import Start, Tick
 from pipeline.sinks.timers import Timers
 from pipeline.sinks.unsettled import Unsettled
@@ -70,6 +71,7 @@ class Owner:
         self.unsettled = Unsettled(self._known, app, state, shared.mappings)
         self._fetched: list[tuple[Entry, Applied, set[str]]] = []
         self._polls = Polls(state)
+        self.teller = Teller(app, state, shared)
         self._halted = False
 
     # --- what comes in ------------------------------------------------------------------------------------------
@@ -336,10 +338,7 @@ class Owner:
         """A command that goes on: what it found so far and where the next attempt begins are in one transaction."""
         command, topic = entry.command, self.shared.topics.events(self.app.name)
         try:
-            said = [
-                (event.key, self._encode(event))
-                for event in events(command, done.found, self.shared, self.app, self.state.wanted.scopes)
-            ]
+            said = [(event.key, self._encode(event)) for event in events(command, done.found, self.shared, self.teller)]
         except Exception:
             log.exception("what an action found cannot be written down", command=command.id)
             self._refuse(entry, "defect", "internal", "what it found cannot be written down", tick)
@@ -469,7 +468,7 @@ class Owner:
 
     def _finish(self, entry: Entry, ending: Ending, tick: Tick) -> None:
         """Write the one result, and all that follows from it, into the tick."""
-        write_ending(entry, ending, tick, self.index, self.shared, app=self.app, scopes=self.state.wanted.scopes)
+        write_ending(entry, ending, tick, self.index, self.shared, self.teller)
         self.forget(entry)
 
     def forget(self, entry: Entry) -> None:

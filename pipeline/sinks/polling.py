@@ -21,7 +21,7 @@ from pipeline.sinks.checking import wait_until
 from pipeline.sinks.ending import LARGEST
 from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.state import OwnerState
-from pipeline.sinks.telling import as_hint, told
+from pipeline.sinks.telling import as_hint
 from pipeline.sinks.tick import Start, Tick
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Polls:
         cursors = {**state.cursors, name: dict(polled.cursor)}
         if (size := len(msgspec.json.encode(cursors))) > LARGEST_CURSORS:
             raise ValueError(f"its cursor makes the connection's row too large: {size} bytes")
-        events = [_event(found, owner) for found in polled.found]
+        events = [_event(found, owner, tick) for found in polled.found]
         said = [(event.key, owner.shared.codec.encode(event)) for event in events]
         for key, value in said:
             tick.say(owner.index, topic, key, value)
@@ -147,12 +147,12 @@ class Polls:
         state.cursors, state.dirty = cursors, True
 
 
-def _event(found: Found, owner: Owner) -> Event:
+def _event(found: Found, owner: Owner, tick: Tick) -> Event:
     """What was found, under the id that a webhook of the same version leads to.
 
     Where a topic does not take it, a hint of it: it is fetched, and ends as a command whose result says why.
     """
-    event = told(found, owner.app, owner.state.id, owner.shared.mappings, owner.state.wanted.scopes)
+    event = owner.teller.found(found, f"{tick.now:.6f}")
     if len(owner.shared.codec.encode(event)) <= LARGEST:
         return event
     log.warning("what a poll found is too large for a topic", connection=event.connection, subject=found.subject)

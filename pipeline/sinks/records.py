@@ -125,18 +125,18 @@ def next_step(command: Command, ending: Ending) -> Step:
 
 
 def fetched(  # noqa: PLR0917
-    command: Command, ending: Ending, trigger: str, party: str, echo: str, returns: bool = False
+    command: Command, ending: Ending, trigger: str, party: str, echo: str, occurrence: str = ""
 ) -> Event:
     """The event a fetch was for: its data is the object as the app gave it. `party` is "" where it cannot be told.
 
-    A version fetched twice is one event. Where there is none, or where it may come back (`returns`), each fetch is one
-    of its own: an object that was changed and changed back would else look like a repeat.
+    A version fetched twice is one event, and so is one `occurrence` of a version that may come back. Without a version
+    each fetch is one of its own.
     """
     emit = command.emit
     assert emit is not None
     run = command.run
     type_ = f"{command.app}.{trigger}"
-    version = command.id if returns or not ending.sourceversion else ending.sourceversion
+    version = f"{ending.sourceversion}{occurrence}" or command.id
     return Event(
         id=event_id(emit.source_connection, type_, run.subject, version, ending.data),
         source=f"{command.app}/{emit.source_connection}",

@@ -71,9 +71,24 @@ def test_an_older_state_is_not_put_through_for_want_of_the_newer_one_in_the_sele
 
 def test_versioned_events_of_one_object_are_all_put_through(house: House) -> None:
     """Where the source says which is newer, planning tells: the older one is superseded without a call."""
-    house.send([event("1", sourceversion="1"), event("2", sourceversion="2")])
+    invoice = {"kind": "invoice.generated", "subject": "inv-1"}
+    house.send([event("1", **invoice, sourceversion="1"), event("2", **invoice, sourceversion="2")])
 
     assert house.replay.plan(Selection(account="acc-1")).total == 2
+
+
+def test_of_an_object_whose_versions_tell_no_order_only_its_newest_state_of_any_kind_is_put_through(
+    house: House,
+) -> None:
+    """Accounts: the version is a hash of the content."""
+    house.send(
+        [event("1", sourceversion="hA"), event("2", kind="account.updated", subject="acc-1", sourceversion="hB")]
+    )
+
+    plan = house.replay.plan(Selection(account="acc-1"))
+    assert (plan.counts, plan.left_out) == ({"togai.account.updated": 1}, {"outdated": 1})
+    created = house.replay.plan(Selection(account="acc-1", type="togai.account.created"))
+    assert (created.counts, created.left_out) == ({}, {"outdated": 1})
 
 
 def test_what_arrived_after_the_plan_is_not_put_through(house: House) -> None:

@@ -13,6 +13,7 @@ from pipeline.schemas.records import Command, Connection, Emit, Lane, LedgerRow,
 from pipeline.sinks.ending import LARGEST
 from pipeline.sinks.entry import Entry, restored
 from pipeline.sinks.owner import Owner
+from pipeline.sinks.records import Ending
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.tick import Tick
 from tests.sinks.test_owner import advance, answer, results, rows, started
@@ -154,3 +155,27 @@ def test_a_fetched_object_is_an_event_of_all_that_its_state_speaks_of() -> None:
     found = events(answer(each, advance(each).starts[0], done))
     assert [(event.trigger, event.sourceversion) for event in found] == [(CHANGED, "7"), (SHRUNK, "7")]
     assert len({event.id for event in found}) == 2
+
+
+class ReturningApp(ListedApp):
+    triggers: Mapping[str, Trigger] = {CHANGED: Trigger(CHANGED, CHANGED, "thing", Thing, {}, returns=True)}
+
+
+def test_an_object_that_comes_back_to_a_version_is_another_event_and_a_repeat_is_none() -> None:
+    app = ReturningApp()
+    each = Owner(0, app, OwnerState(Connection(id="c", app="toy"), app, BOX, lambda: T0), shared())
+    fetch = msgspec.structs.replace(
+        command("f", action="sync_things"), emit=Emit(type=f"toy.{CHANGED}", source_connection="c")
+    )
+
+    def fetched(version: str, by: str) -> str:
+        ending = Ending(Status.SUCCEEDED, data={"id": "p"}, sourceversion=version)
+        return each.teller.fetched(msgspec.structs.replace(fetch, id=by), ending, CHANGED).id
+
+    def polled(version: str, at: str) -> str:
+        return each.teller.found(Found(CHANGED, "p", {"id": "p"}, version), at).id
+
+    told = [fetched("A", "1"), polled("A", "2"), fetched("B", "3"), polled("A", "4"), fetched("A", "5")]
+    assert told[0] == told[1]
+    assert told[3] == told[4]
+    assert len(set(told)) == 3

@@ -7,7 +7,7 @@ from pipeline.schemas.records import Command, Emit, Run, Status, mapping_scope
 from pipeline.sinks.records import Ending, fetched
 
 
-def fetched_by(delivery: str, version: str = "", *, returns: bool = False) -> Event:
+def fetched_by(delivery: str, version: str = "", occurrence: str = "") -> Event:
     """The event that came of the fetch after one delivery of a webhook; the object is always the same."""
     run = Run(
         id=f"run-{delivery}",
@@ -35,7 +35,7 @@ def fetched_by(delivery: str, version: str = "", *, returns: bool = False) -> Ev
         emit=Emit(type="togai.account.created", source_connection="togai-main"),
     )
     ending = Ending(status=Status.SUCCEEDED, data={"id": "acc-1", "name": "One"}, sourceversion=version)
-    return fetched(command, ending, "account.created", "acc-1", "", returns)
+    return fetched(command, ending, "account.created", "acc-1", "", occurrence)
 
 
 def test_a_version_that_is_fetched_twice_is_one_event() -> None:
@@ -44,7 +44,7 @@ def test_a_version_that_is_fetched_twice_is_one_event() -> None:
 
 
 def test_a_version_that_may_come_back_is_an_event_of_its_own_each_time() -> None:
-    first, again = (fetched_by(each, version="7", returns=True) for each in ("first", "second"))
+    first, again = (fetched_by(each, version="7", occurrence=f"@{each}") for each in ("first", "second"))
     assert first.id != again.id
     assert first.sourceversion == again.sourceversion == "7"
 

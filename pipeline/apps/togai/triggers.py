@@ -17,9 +17,9 @@ SCHEDULE, ON_DEMAND = "schedule", "on_demand"
 ORDER = "order.generated"
 
 
-def _account(event: str, title: str, *, returns: bool = False, **other: Any) -> Trigger:
+def _account(event: str, title: str, **other: Any) -> Trigger:
     sample = {**samples.ACCOUNT, **other}
-    return Trigger(event, title, ACCOUNT, togai.Account, sample, fetch="get_account", returns=returns)
+    return Trigger(event, title, ACCOUNT, togai.Account, sample, fetch="get_account", returns=True)
 
 
 def _customer(name: str, title: str) -> Trigger:
@@ -38,7 +38,7 @@ TRIGGERS: Mapping[str, Trigger] = {
     trigger.name: trigger
     for trigger in (
         _account("account.created", "An account was created"),
-        _account("account.updated", "An account was changed", returns=True, name="Northwind Live (EU)"),
+        _account("account.updated", "An account was changed", name="Northwind Live (EU)"),
         _account("account.archived", "An account was archived", status="ARCHIVED"),
         _customer("customer.created", "A customer was created"),
         _customer("customer.updated", "A customer was changed"),

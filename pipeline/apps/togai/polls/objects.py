@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from pipeline.apps.base import Polling
 from pipeline.apps.togai.actions.accounts import ARCHIVED
 from pipeline.apps.togai.actions.credits import VOIDED
 from pipeline.apps.togai.actions.invoice_status import status_of
 from pipeline.apps.togai.documents import ACCOUNT, CREDIT, CUSTOMER, INVOICE
 from pipeline.apps.togai.polls.sweep import NEW, UNSURE, State, Sweep, Walk
-from pipeline.apps.togai.triggers import ORDER, STATES, TRIGGERS
+from pipeline.apps.togai.triggers import ORDER, STATES
 from pipeline.apps.togai.versions import version_of
 
 ONGOING = frozenset(("DRAFT", "MERGED"))
@@ -37,9 +36,6 @@ class AccountPoll(Sweep):
             yield "account.created"
         if before != NEW:
             yield "account.updated"
-
-    def occurrence(self, kind: str, look: Polling) -> str:
-        return f"@{look.now:.3f}" if TRIGGERS[kind].returns else ""
 
 
 class CustomerPoll(Sweep):

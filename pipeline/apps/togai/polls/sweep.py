@@ -164,13 +164,9 @@ class Sweep:
                 continue
             version = version_of(self.noun, record)
             found += [
-                Found(kind, id_, record, version, self.occurrence(kind, look))
+                Found(kind, id_, record, version)
                 for kind in dict.fromkeys(self.kinds(record, before))
                 if kind in look.wanted
             ]
         walk.pending = walk.pending[self.reads :]
         return found
-
-    def occurrence(self, kind: str, look: Polling) -> str:
-        """What tells events of the same version apart, where it may come back."""
-        return ""
