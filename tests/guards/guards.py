@@ -564,9 +564,78 @@ POLLS = (
         "found-too-large",
         "what a poll found and no topic takes is not lost",
         "pipeline/sinks/polling.py",
-        "    if len(shared.codec.encode(event)) <= LARGEST:\n",
+        "    if len(owner.shared.codec.encode(event)) <= LARGEST:\n",
         "    if True:\n",
         f"{_POLLING}test_what_is_too_large_for_a_topic_becomes_a_hint_of_its_own_and_the_others_go_on",
+    ),
+)
+
+TOGAI = (
+    Guard(
+        "payment-looked-up-first",
+        "Togai takes no key with a payment: ours is looked for before one is recorded",
+        "pipeline/apps/togai/actions/payments.py",
+        'found, settled = await _held(session, paid), "lookup"',
+        'found, settled = None, "lookup"',
+        "apps/togai/test_writing.py::test_our_payment_is_found_among_many_of_the_account",
+    ),
+    Guard(
+        "account-of-ours",
+        "an account under our id that does not carry our mark is another's, and is not written",
+        "pipeline/apps/togai/actions/accounts.py",
+        "        if not carries(found, self.source):\n",
+        "        if False:\n",
+        "apps/togai/test_writing.py::test_an_id_that_another_has_is_refused_and_nothing_of_it_is_changed",
+    ),
+    Guard(
+        "life-cycle",
+        "an invoice is sent nowhere where Togai's life cycle does not lead",
+        "pipeline/apps/togai/actions/invoice_status.py",
+        "            if self.status not in TRANSITIONS.get(status, ()):\n",
+        "            if False:\n",
+        "apps/togai/test_writing.py::test_an_invoice_that_was_paid_is_not_made_void_and_the_message_says_what_to_do",
+    ),
+    Guard(
+        "memory-of-a-sweep",
+        "what a sweep holds in memory counts only as long as its steps were committed",
+        "pipeline/apps/togai/polls/sweep.py",
+        "if not isinstance(walk, Walk) or walk.step != step:",
+        "if not isinstance(walk, Walk):",
+        "apps/togai/test_polls.py::test_what_a_failed_transaction_took_along_is_found_again",
+    ),
+    Guard(
+        "moved-to-the-front",
+        "what changes while a sweep is under way moves to the front of the list, which is looked at again",
+        "pipeline/apps/togai/polls/sweep.py",
+        "            walk.again = True\n",
+        "            walk.again = True\n            walk.lists.pop(0)\n            self._compare(look, walk)\n",
+        "apps/togai/test_polls.py::test_an_account_that_changes_while_a_sweep_is_under_way_is_not_passed_by",
+    ),
+    Guard(
+        "goes-on-from-its-page",
+        "where a command goes on is kept with what it found",
+        "pipeline/sinks/owner.py",
+        "        entry.command = msgspec.structs.replace(command, input=",
+        "        _ = msgspec.structs.replace(command, input=",
+        "sinks/test_going_on.py::test_a_successor_goes_on_from_the_page_that_was_kept",
+    ),
+    Guard(
+        "comes-back",
+        "an object that comes back to a version is another event",
+        "pipeline/sinks/telling.py",
+        'last if last[0] == version else (version, f"@{occasion}")',
+        '(version, "")',
+        "sinks/test_going_on.py::test_an_object_that_comes_back_to_a_version_is_another_event_and_a_repeat_is_none",
+    ),
+    Guard(
+        "newest-state-of-any-kind",
+        "of an object whose versions tell no order, a replay puts only the newest state through",
+        "pipeline/operations/replay.py",
+        "trigger.object if trigger.returns else event.type",
+        "event.type",
+        "operations/test_replay.py::"
+        "test_of_an_object_whose_versions_tell_no_order_only_its_newest_state_of_any_kind_is_put_through",
+        kafka=True,
     ),
 )
 
@@ -654,4 +723,4 @@ INPUT = (
     ),
 )
 
-GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *INPUT)
+GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *TOGAI, *INPUT)
