@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,9 +11,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from pipeline.apps.zohobooks import app
+from pipeline.schemas.documents import Payment
 from pipeline.schemas.records import ObjectRef
 from tests.apps.zohobooks.desk import Desk
 from tests.apps.zohobooks.drawn import AMOUNTS, IDS, PARTIES, PAYMENTS, TEXTS, credit_notes, invoices, mostly
+from tests.apps.zohobooks.support import invoice, party
 
 NO_BODY = {
     *("activate_contact", "deactivate_contact", "mark_invoice_sent", "void_invoice", "write_off_invoice"),
@@ -32,6 +36,14 @@ bounded = settings(max_examples=40, derandomize=True, phases=(Phase.generate, Ph
 
 def ref(type_: str, id_: str) -> ObjectRef:
     return ObjectRef(app="togai", type=type_, id=id_)
+
+
+LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def payment(amount: str) -> Payment:
+    paid = datetime(2026, 1, 1, tzinfo=UTC)
+    return Payment(id="p", party=party(), currency="USD", amount=Decimal(amount), paid=paid)
 
 
 def taken_or_refused(desk: Desk, action: str, /, **given_: Any) -> None:
@@ -127,6 +139,49 @@ def test_email_invoice(to: list[str], subject: str, body: str) -> None:
     desk = Desk()
     desk.document("invoices", desk.customer("USD"))
     taken_or_refused(desk, "email_invoice", source=ref("invoice", "inv.1"), to=to, subject=subject, body=body)
+
+
+CENTS = {"source": ref("payment", "p"), "customer_id": "7"}
+REFUSED = [
+    ("upsert_contact", {"party": party(net_term_days=-1)}, "a credit period of -1 days: Zoho Books takes 0 to 36500"),
+    ("upsert_contact", {"party": party(net_term_days=10**9)}, "a credit period of 1000000000 days"),
+    (
+        "upsert_contact",
+        {"party": party(tax_ids={"gst": "1" * 16})},
+        "the gst_no has 16 characters, Zoho Books takes 15",
+    ),
+    ("upsert_contact", {"party": party(tax_ids={"vat": "1" * 13})}, "the vat_reg_no has 13 characters"),
+    (
+        "upsert_contact",
+        {"party": party(tax_ids={"kind": "none"})},
+        "gst_treatment is one of business_gst, business_none",
+    ),
+    ("create_invoice", {"invoice": invoice(issued=LAST), "customer_id": "7"}, "is no time that can be booked"),
+    ("create_invoice", {"invoice": invoice(total="Infinity"), "customer_id": "7"}, "no amount that can be booked"),
+    (
+        "record_payment",
+        {**CENTS, "payment": payment("0.004")},
+        "of 0.004 USD cannot be told in the currency's smallest",
+    ),
+    (
+        "refund_credit_note",
+        {"credit_note_id": "1", "key": "k", "date": "2026-01-01", "account_id": "cash"},
+        "no id of Zoho",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "given_", "said"), REFUSED, ids=[f"{n}-{name}" for n, (name, *_) in enumerate(REFUSED)]
+)
+def test_what_zoho_cannot_hold_is_refused_before_a_call_with_what_is_wrong(
+    name: str, given_: dict[str, Any], said: str
+) -> None:
+    desk = Desk()
+    more: dict[str, Any] = {"tax_fields": TAX_FIELDS} if name == "upsert_contact" else {}
+    more |= {} if "credit_note_id" in given_ or "source" in given_ else {"source": ref("account", "acme-prod")}
+    assert said in str(desk.carry_out(name, **given_, **more))
+    assert [entry for entry in desk.twin.ledger.entries if entry.applied] == []
 
 
 def test_every_action_that_sends_json_is_drawn_here() -> None:
