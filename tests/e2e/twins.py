@@ -15,10 +15,11 @@ import httpx
 import msgspec
 
 from pipeline.sandbox import scenario
-from pipeline.sandbox.config import CustomField, Hook, Organization, SandboxConfig, ZohoLimits, load
+from pipeline.sandbox.config import CustomField, Hook, Organization, SandboxConfig, ZohoHook, ZohoLimits, load
 from pipeline.sandbox.serve import Served, serve_in_thread
 from pipeline.sandbox.togai.server import TogaiTwin
-from pipeline.sandbox.wire import Json
+from pipeline.sandbox.wire import Json, encode
+from pipeline.sandbox.zohobooks.hooks import HookFaults
 from pipeline.sandbox.zohobooks.server import ZohoBooksTwin
 from pipeline.sandbox.zohobooks.state import Books
 
@@ -85,6 +86,21 @@ class Twins:
         """Register a webhook."""
         self.togai.call(lambda: self.togai.twin.state.hooks.hooks.append(hook))
 
+    def hook_books(self, hook: ZohoHook) -> None:
+        """Register a webhook of Zoho Books."""
+        self.books.call(lambda: self._books().hooks.hooks.append(hook))
+
+    def fault_books_hooks(self, faults: HookFaults) -> None:
+        """What befalls Zoho's webhooks from now on."""
+        self.books.call(lambda: self._books().hooks.set_faults(faults))
+
+    def by_hand(self, method: str, path: str, body: Json | None = None) -> Json:
+        """What a person does in Zoho Books, as the call of that path; gives its answer."""
+        query, sent = {"organization_id": self.organization}, b"" if body is None else encode(body)
+        reply = self.books.call(lambda: self.books.twin.by_hand(method, path, query, sent))
+        assert reply.status < 300, reply.body
+        return dict(reply.body)
+
     def clear_hooks(self) -> None:
         self.togai.call(self.togai.twin.state.hooks.hooks.clear)
 
@@ -122,6 +138,20 @@ class Twins:
 
     def writing_calls(self) -> int:
         return sum(entry.writing for served in (self.books, self.togai) for entry in served.ledger.entries)
+
+    def togai_payments(self, account: str) -> Counter[str]:
+        """How often a payment was recorded under each transaction number of an account."""
+        payments = self.togai.call(lambda: list(self.togai.twin.state.payments.values()))
+        return Counter(
+            str(each["externalPaymentReferences"]["transactionNumber"])
+            for each in payments
+            if each["accountId"] == account
+        )
+
+    def hooks_refused(self) -> int:
+        """Zoho's webhooks that were answered by no 2xx, or not at all."""
+        hooks = self._books().hooks
+        return hooks.refused + hooks.failed
 
     def hooks_delivered(self) -> int:
         return self.togai.twin.state.hooks.delivered
