@@ -32,7 +32,7 @@ from pipeline.sinks.state import OwnerState
 from pipeline.sinks.telling import Teller
 from pipeline.sinks.tick import Start, Tick
 from pipeline.sinks.timers import Timers
-from pipeline.sinks.unsettled import Unsettled
+from pipeline.sinks.unsettled import Reading, Unsettled
 from pipeline.sinks.verbs import VERBS, obey
 
 log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Owner:
         self._last_taken = 0.0
         self._checks = Checks(state)
         self.unsettled = Unsettled(self._known, app, state, shared.mappings)
-        self._fetched: list[tuple[Entry, Applied, set[str]]] = []
+        self._fetched: list[tuple[Entry, Applied, Reading]] = []
         self._polls = Polls(state)
         self.teller = Teller(app, state, shared)
         self._halted = False
@@ -159,12 +159,13 @@ class Owner:
         match outcome.error:
             case None:
                 assert isinstance(outcome.value, Applied)
-                emit, subject = entry.command.emit, entry.command.run.subject
-                writes = self.unsettled.writes(emit.type.partition(".")[2], subject) if emit is not None else set()
-                if writes:
-                    self._fetched.append((entry, outcome.value, writes))
-                else:
+                if entry.command.emit is None:
                     self._applied(entry, outcome.value, tick)
+                else:
+                    trigger = entry.command.emit.type.partition(".")[2]
+                    reading = self.unsettled.read(trigger, entry.command.run.subject)
+                    self._fetched.append((entry, outcome.value, reading))
+                    self._go_on_with_fetched(tick)
             case NotStarted():
                 entry.state = LedgerState.QUEUED
                 self.parties.make_ready(entry)
@@ -323,7 +324,8 @@ class Owner:
 
     # --- how a command goes on ----------------------------------------------------------------------------------
 
-    def _applied(self, entry: Entry, done: Applied, tick: Tick) -> None:
+    def _applied(self, entry: Entry, done: Applied, tick: Tick, *, echo: str = "") -> None:
+        """`echo`: what was fetched is a write of ours to this pair of connections."""
         if done.pair is not None:
             clash = self.shared.mappings.clash(entry.command.scope, done.pair)
             if clash:
@@ -332,7 +334,7 @@ class Owner:
         if done.go_on is not None:
             self._go_on(entry, done, tick)
         else:
-            self._finish(entry, records.applied(done, doubted=entry.doubted), tick)
+            self._finish(entry, records.applied(done, doubted=entry.doubted, echo=echo), tick)
 
     def _go_on(self, entry: Entry, done: Applied, tick: Tick) -> None:
         """A command that goes on: what it found so far and where the next attempt begins are in one transaction."""
@@ -353,11 +355,11 @@ class Owner:
     def _go_on_with_fetched(self, tick: Tick) -> None:
         """What was fetched while a write was open that may have made it. A successor fetches it again."""
         held, self._fetched = self._fetched, []
-        for entry, done, writes in held:
-            if left := self.unsettled.still(writes):
-                self._fetched.append((entry, done, left))
+        for entry, done, reading in held:
+            if self.unsettled.settled(reading):
+                self._applied(entry, done, tick, echo=self.unsettled.echo(reading))
             else:
-                self._applied(entry, done, tick)
+                self._fetched.append((entry, done, reading))
 
     def _failed(self, entry: Entry, error: EffectError, tick: Tick) -> None:
         now, limiter = tick.now, self.state.limiter

@@ -23,6 +23,7 @@ from pipeline.sinks.outcome import NotStarted, Outcome
 from pipeline.sinks.state import OwnerState
 from pipeline.sinks.telling import as_hint
 from pipeline.sinks.tick import Start, Tick
+from pipeline.sinks.unsettled import Reading
 
 if TYPE_CHECKING:
     from pipeline.sinks.owner import Owner
@@ -36,12 +37,12 @@ LARGEST_CURSORS = 700_000
 
 @dataclass(slots=True)
 class _Held:
-    """What a step of `poll` gave, which was asked of `connection`, and the open writes that it waits for."""
+    """What a step of `poll` gave, which was asked of `connection`: each found object has its reading."""
 
     poll: str
     polled: Polled
     connection: Connection
-    writes: set[str]
+    readings: list[Reading]
 
 
 class Polls:
@@ -86,9 +87,8 @@ class Polls:
                 pass
             case None:
                 assert isinstance(outcome.value, Polled)
-                found = outcome.value.found
-                writes = [owner.unsettled.writes(each.trigger, each.subject) for each in found]
-                self._held = _Held(name, outcome.value, state.connection, set().union(*writes))
+                readings = [owner.unsettled.read(each.trigger, each.subject) for each in outcome.value.found]
+                self._held = _Held(name, outcome.value, state.connection, readings)
                 self.go_on(owner, tick)
             case NotStarted():
                 pass
@@ -111,15 +111,13 @@ class Polls:
         A successor asks again, and so does who has other credentials or settings by then.
         """
         held = self._held
-        if held is None or (left := owner.unsettled.still(held.writes)):
-            if held is not None:
-                held.writes = left
+        if held is None or not all(owner.unsettled.settled(reading) for reading in held.readings):
             return
         self._held = None
         if held.connection is not self._state.connection:
             return
         try:
-            self._take(owner, held.poll, held.polled, tick)
+            self._take(owner, held, tick)
         except Exception:  # an app's fault, which must not stop the others
             self._due[held.poll] = tick.now + AFTER_A_FAULT
             log.exception("what a poll gave cannot be written down", connection=self._state.id, poll=held.poll)
@@ -133,13 +131,17 @@ class Polls:
         memory = self._memory.setdefault(poll.name, {})
         return poll, Polling(self._wanted(poll), cursor, memory, state.settings, state.profile or {}, now)
 
-    def _take(self, owner: Owner, name: str, polled: Polled, tick: Tick) -> None:
+    def _take(self, owner: Owner, held: _Held, tick: Tick) -> None:
         """The events and the cursor, or neither."""
+        name, polled = held.poll, held.polled
         state, topic = self._state, owner.shared.topics.events(owner.app.name)
         cursors = {**state.cursors, name: dict(polled.cursor)}
         if (size := len(msgspec.json.encode(cursors))) > LARGEST_CURSORS:
             raise ValueError(f"its cursor makes the connection's row too large: {size} bytes")
-        events = [_event(found, owner, tick) for found in polled.found]
+        events = [
+            _event(found, owner, tick, owner.unsettled.echo(reading))
+            for found, reading in zip(polled.found, held.readings, strict=True)
+        ]
         said = [(event.key, owner.shared.codec.encode(event)) for event in events]
         for key, value in said:
             tick.say(owner.index, topic, key, value)
@@ -147,12 +149,13 @@ class Polls:
         state.cursors, state.dirty = cursors, True
 
 
-def _event(found: Found, owner: Owner, tick: Tick) -> Event:
+def _event(found: Found, owner: Owner, tick: Tick, echo: str) -> Event:
     """What was found, under the id that a webhook of the same version leads to.
 
     Where a topic does not take it, a hint of it: it is fetched, and ends as a command whose result says why.
     """
     event = owner.teller.found(found, f"{tick.now:.6f}")
+    event = msgspec.structs.replace(event, echo=echo or event.echo)
     if len(owner.shared.codec.encode(event)) <= LARGEST:
         return event
     log.warning("what a poll found is too large for a topic", connection=event.connection, subject=found.subject)

@@ -45,10 +45,14 @@ class Ending:
     sourceversion: str = ""
     also: tuple[str, ...] = ()
     found: tuple[Found, ...] = ()
+    echo: str = ""
 
 
-def applied(done: Applied, *, doubted: bool) -> Ending:
-    """A call that was carried out; `doubted` when an earlier attempt's answer had been lost."""
+def applied(done: Applied, *, doubted: bool, echo: str = "") -> Ending:
+    """A call that was carried out; `doubted` when an earlier attempt's answer had been lost.
+
+    `echo`: what was fetched is a write of ours, in this pair of connections.
+    """
     return Ending(
         status=Status.UNCHANGED if done.operation == "unchanged" else Status.SUCCEEDED,
         operation=done.operation,
@@ -61,6 +65,7 @@ def applied(done: Applied, *, doubted: bool) -> Ending:
         sourceversion=done.sourceversion,
         also=tuple(done.also),
         found=tuple(done.found),
+        echo=echo,
     )
 
 

@@ -60,7 +60,8 @@ class Teller:
         subject, version = command.run.subject, ending.sourceversion
         occurrence = self._occurrence(trigger, subject, version, command.id)
         party = self._app.party(trigger, ending.data)
-        return records.fetched(command, ending, trigger, party, self._echo(trigger, subject, version), occurrence)
+        echo = ending.echo or self._echo(trigger, subject, version)
+        return records.fetched(command, ending, trigger, party, echo, occurrence)
 
     def _echo(self, trigger: str, subject: str, version: str) -> str:
         return echo_of(trigger, subject, version, self._app, self._shared.mappings, self._state.wanted.scopes)

@@ -523,17 +523,26 @@ POLLS = (
         "fetched-while-unsettled",
         "what is fetched while a write is open that may have made it waits until it is known whose it is",
         "pipeline/sinks/owner.py",
-        "                if writes:\n",
-        "                if False:\n",
+        "            if self.unsettled.settled(reading):\n",
+        "            if True:\n",
         "sinks/test_unsettled.py::"
         "test_what_is_fetched_before_the_answer_of_the_write_that_made_it_is_known_as_an_echo_after_it",
+    ),
+    Guard(
+        "older-version-of-ours",
+        "what was read before a repeat of our write gave it a newer version is ours as well",
+        "pipeline/sinks/unsettled.py",
+        "            if now is not None and now.ours and now != before:\n",
+        "            if False:\n",
+        "sinks/test_unsettled.py::"
+        "test_what_was_read_in_an_older_version_than_the_repeated_write_gave_it_is_ours_as_well",
     ),
     Guard(
         "polled-while-unsettled",
         "so does what a poll finds, with its cursor",
         "pipeline/sinks/polling.py",
-        "(left := owner.unsettled.still(held.writes))",
-        "(left := set())",
+        " or not all(owner.unsettled.settled(reading) for reading in held.readings)",
+        "",
         "sinks/test_unsettled.py::test_what_a_poll_finds_meanwhile_waits_with_its_cursor_and_is_not_asked_for_again",
     ),
     Guard(

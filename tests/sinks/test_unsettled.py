@@ -116,6 +116,19 @@ def test_a_write_in_doubt_is_waited_for_until_it_is_settled() -> None:
     assert event.echo == "c+src"
 
 
+def test_what_was_read_in_an_older_version_than_the_repeated_write_gave_it_is_ours_as_well() -> None:
+    each = asked()
+    asking = advance(each)
+    start = write(each)
+    answer(each, start, None, InDoubt("no answer"))
+    fetch(each, version="1")
+    end(each, asking, Polled([found("7", "1")], {"since": "x"}, after=60))
+    (again,) = [start for start in advance(each, 11).starts if start.entry is not None]
+
+    assert [event.echo for event in events(landed(each, again))] == ["c+src", "c+src"]
+    assert [event.echo for event in events(fetch(each, version="3"))] == [""], "a later change is somebody else's"
+
+
 @pytest.mark.parametrize("error", [Refused("no"), Refused("a name is taken", cause="conflict"), Retry("not sent")])
 def test_a_write_that_had_no_effect_lets_it_go_on_as_a_change_of_somebody_else(error: EffectError) -> None:
     each = asked()
