@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli import author, trigger
+from pipeline.cli import author, shadow, trigger
 from pipeline.cli.exits import Exit
+from pipeline.cli.files import read_text
 from pipeline.cli.options import Json, Yes
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     group.command("test")(author.run_tests)
     group.command("lint")(author.lint)
     group.command("schema")(author.schema)
+    shadow.register(group)
     app.add_typer(group, name="flows")
 
 
@@ -99,7 +101,7 @@ def create(file: FlowFile, json: Json = False) -> None:
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
 
-    output, text = Output(json=json), _read(file)
+    output, text = Output(json=json), read_text(file)
     with installation(say=output.note) as here:
         say_changes(output, here.flows(here.control()).create(text, _called(file), here.store()))
 
@@ -116,7 +118,7 @@ def edit(
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
 
-    output, text = Output(json=json), _read(file)
+    output, text = Output(json=json), read_text(file)
     with installation(say=output.note) as here:
         flows = here.flows(here.control())
         say_changes(output, flows.edit(flow, text, _called(file), here.store(), move_links=not stay))
@@ -208,7 +210,7 @@ def _find(name: str, say: Any) -> "tuple[str, str, CompiledFlow]":
     from pipeline.flows.compile import load_flow
 
     if _is_file(name):
-        text = _read(Path(name))
+        text = read_text(Path(name))
         return text, name, load_flow(text, load_apps(), name)
     for ready in catalogue_flows(catalogue_folder(read_settings().catalogue)):
         compiled = load_flow(ready.text, load_apps(), str(ready.file))
@@ -223,20 +225,6 @@ def _is_file(name: str) -> bool:
     return Path(name).suffix in (".yaml", ".yml")
 
 
-def _read(file: Path) -> str:
-    """Raises `ConfigurationError`."""
-    import sys
-
-    from pipeline.errors import ConfigurationError
-
-    try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{file} is not UTF-8 text") from None
-
-
 def _called(file: Path) -> str:
     return "typed.yaml" if str(file) == "-" else str(file)
 
@@ -249,7 +237,7 @@ def _event(file: Path | None) -> "tuple[Event | None, Any]":
     if file is None:
         return None, None
     try:
-        return pasted(_read(file).encode())
+        return pasted(read_text(file).encode())
     except Undecodable as error:
         raise ConfigurationError(f"{file}: {error}") from None
 

@@ -350,7 +350,7 @@ class _Planner:
         met: dict[tuple[str, str], list[tuple[Link, CheckedFlow]]] = {}
         for link in ({**self._stored.links, **changed}).values():
             flow = self._flow_of(link) if link.enabled else None
-            if flow is None:
+            if flow is None or flow.option_faults(link.options):
                 continue
             source = link.connections.get(flow.event_type.partition(".")[0], "")
             others = met.setdefault((flow.event_type, source), [])

@@ -10,23 +10,25 @@ import structlog
 from pipeline.errors import NotThere, Undecodable
 from pipeline.schemas.codec import Codec
 from pipeline.schemas.envelope import content_hash
-from pipeline.schemas.records import Connection, FlowVersion, Link
+from pipeline.schemas.records import Connection, FlowVersion, Link, Shadow
 
 CONNECTION = "connection"
 FLOW = "flow"
 LINK = "link"
+SHADOW = "shadow"
 
-Controlled = Connection | FlowVersion | Link
+Controlled = Connection | FlowVersion | Link | Shadow
 
-_KINDS: Mapping[str, type[Connection] | type[FlowVersion] | type[Link]] = {
+_KINDS: Mapping[str, type[Connection] | type[FlowVersion] | type[Link] | type[Shadow]] = {
     CONNECTION: Connection,
     FLOW: FlowVersion,
     LINK: Link,
+    SHADOW: Shadow,
 }
 
 
 def control_key(record: Controlled) -> bytes:
-    """``connection/<id>``, ``flow/<id>/<version>``, ``link/<id>``."""
+    """``connection/<id>``, ``flow/<id>/<version>``, ``link/<id>``, ``shadow/<flow>``."""
     match record:
         case Connection():
             return f"{CONNECTION}/{record.id}".encode()
@@ -34,6 +36,8 @@ def control_key(record: Controlled) -> bytes:
             return f"{FLOW}/{record.id}/{record.version}".encode()
         case Link():
             return f"{LINK}/{record.id}".encode()
+        case Shadow():
+            return f"{SHADOW}/{record.flow}".encode()
 
 
 def credentials_hash(connection: Connection) -> str:
@@ -51,6 +55,7 @@ class ControlSnapshot:
     connections: Mapping[str, Connection] = field(default_factory=dict)
     flows: Mapping[tuple[str, str], FlowVersion] = field(default_factory=dict)
     links: Mapping[str, Link] = field(default_factory=dict)
+    shadows: Mapping[str, Shadow] = field(default_factory=dict)
     revision: int = 0
 
     def connection(self, id: str) -> Connection:
@@ -96,5 +101,6 @@ class ControlTable:
             connections={row.id: row for row in rows if isinstance(row, Connection)},
             flows={(row.id, row.version): row for row in rows if isinstance(row, FlowVersion)},
             links={row.id: row for row in rows if isinstance(row, Link)},
+            shadows={row.flow: row for row in rows if isinstance(row, Shadow)},
             revision=self.revision,
         )

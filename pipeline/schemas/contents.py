@@ -120,8 +120,8 @@ def _contents(topics: Topics) -> Iterable[Content]:
     )
     yield Content(
         topics.control,
-        (records.Connection, records.FlowVersion, records.Link),
+        (records.Connection, records.FlowVersion, records.Link, records.Shadow),
         "kind/id",
-        "What is switched on: connections, flow versions and links; secrets are encrypted.",
+        "What is switched on: connections, flow versions, links and shadows; secrets are encrypted.",
         private=True,
     )

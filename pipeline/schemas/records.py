@@ -346,6 +346,21 @@ class Link(Record, frozen=True, kw_only=True):
     enabled: bool = True
 
 
+class Shadow(Record, frozen=True, kw_only=True):
+    """A version of a flow that is looked at beside the one that runs (`live`), on events that come, without effect.
+
+    `starts` are the offsets of the events topic, by partition, from which on both are compared.
+    """
+
+    flow: str
+    version: str
+    live: str
+    text: str
+    file: str = ""
+    starts: dict[str, int] = {}
+    started: datetime | None = None
+
+
 # --- what went wrong ----------------------------------------------------------------------------------------------
 
 

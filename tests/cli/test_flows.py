@@ -10,7 +10,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.installation import Installation
 from pipeline.schemas.records import Connection
 from tests.cli.conftest import Cli
-from tests.operations.conftest import House
+from tests.operations.conftest import House, event
 from tests.operations.views.said import Story
 
 READY = "togai-account-to-zohobooks-contact"
@@ -118,3 +118,21 @@ actions: [{id: account, app: togai, action: get_account, input: {id: "${trigger.
     [event] = House(connected.access, connected.topics, connected.codec).events()
     assert (event.id, event.data) == (sent["event"], {"payload": {"account": "acme"}, "link": "by-hand"})
     assert "must be a JSON object" in cli("links", "trigger", "by-hand", "--payload", "[1]").err
+
+
+def test_a_new_version_is_shadowed_and_promoted_on_the_command_line(
+    cli: Cli, connected: Installation, tmp_path: Path
+) -> None:
+    cli("links", "add", READY, "-c", "togai=togai-main", "-c", "zohobooks=books-main", "--id", "accounts")
+    file = tmp_path / "new.yaml"
+    file.write_text(cli("flows", "show", READY).out.replace("!has(data.status) || data", "data"))
+    [started] = cli("flows", "shadow", "start", READY, file, "--json").rows
+    House(connected.access, connected.topics, connected.codec).send([event("e-1", "acme", data={"id": "acme"})])
+
+    text = cli("flows", "shadow", "show", READY).out
+    assert "1 differ in verdict: matched, then not_matched" in text
+    assert 'then not_matched: data.status == "ACTIVE" is false' in text
+    assert cli("flows", "shadow", "promote", READY, "--version", "0").code == Exit.MISTAKE
+    moved = cli("flows", "shadow", "promote", READY, "--version", started["version"], "--json").rows
+    assert [row["kind"] for row in moved] == ["flow", "link"]
+    assert cli("flows", "shadow", "stop", READY).code == Exit.MISTAKE

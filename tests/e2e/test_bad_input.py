@@ -244,12 +244,13 @@ def test_a_wrong_self_client_code_makes_no_connection_and_no_link_and_says_what_
 ) -> None:
     control = machine.control
     books = control.books("books-wrong-code", secrets={"self_client_code": "1000.wrong.code"})
-    done = machine.apply(control.write([control.togai(), books], control.links("accounts", books="books-wrong-code")))
+    links = control.links("accounts", togai="togai-wrong-code", books="books-wrong-code")
+    done = machine.apply(control.write([control.togai("togai-wrong-code"), books], links))
 
     assert done["books-wrong-code"].what == "failed"
     assert "invalid_code" in done["books-wrong-code"].remedy
     assert "Generate Code" in done["books-wrong-code"].remedy
-    assert done[f"accounts-{TOGAI}-books-wrong-code"].what == "failed"
+    assert done["accounts-togai-wrong-code-books-wrong-code"].what == "failed"
     assert "books-wrong-code" not in machine.here.control().connections
     around.flow()
 

@@ -17,7 +17,7 @@ from pipeline.control.files import Desired
 from pipeline.control.manage.changes import Changed, Planner, carry_out, not_ended
 from pipeline.control.manage.copies import copied
 from pipeline.control.places import Fault, Faults
-from pipeline.control.plan import CheckedFlow
+from pipeline.control.plan import ApplyPlan, CheckedFlow
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.errors import ConfigurationError, Conflict, NotThere
 from pipeline.schemas.records import FlowVersion
@@ -188,6 +188,14 @@ class Flows:
                 raise Faults([Fault(before.file or file, message)])
         return carry_out(plan, writer)
 
+    def replacing(self, id: str, text: str, file: str) -> ApplyPlan:
+        """The plan of a new version to which all links move; of a flow of the catalogue, too. Raises `Faults`."""
+        plan = self.plan(_asked(text, file), self.stored, True)
+        for change in plan.flows:
+            if change.id != id:
+                raise Faults([Fault(file, f"this is flow {change.id!r}, not {id!r}: a flow keeps its id")])
+        return plan
+
     def copy(self, id: str, to: str, writer: ControlWriter, *, name: str = "") -> list[Changed]:
         """`id` as a private flow called `to`. Raises `NotThere`, `Conflict`, `Faults`."""
         if to in self._latest():
@@ -208,6 +216,8 @@ class Flows:
             raise Conflict(
                 f"flow {id!r} is used by link {', '.join(links)}: remove {'it' if len(links) == 1 else 'them'} first"
             )
+        if id in self.stored.shadows:
+            raise Conflict(f"version {self.stored.shadows[id].version} of flow {id!r} is shadowed: stop that first")
         if open_runs:
             raise Conflict(f"{not_ended(open_runs, f'flow {id!r}')}, and read it: delete it when they have")
         return rows

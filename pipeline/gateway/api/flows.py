@@ -17,7 +17,9 @@ from pipeline.flows.lint import lint
 from pipeline.flows.source import FlowFaults
 from pipeline.flows.told import PreviewTold
 from pipeline.gateway.api.parts import Api
+from pipeline.operations import shadow
 from pipeline.operations.preview import Asked, pasted
+from pipeline.operations.shadow import ShadowTold
 
 SENT = "flow.yaml"
 """Stands for the file in the places of faults: ``flow.yaml:12:5``."""
@@ -46,6 +48,18 @@ class CheckedText(BaseModel):
     id: str
     version: str
     warnings: list[str]
+
+
+class PromoteFlow(_Form):
+    version: str = Field(description="The hash of the version that was looked at")
+
+
+class ShadowStarted(BaseModel):
+    """`version` is compared with `live` from now on."""
+
+    flow: str
+    version: str
+    live: str
 
 
 class PreviewFlow(_Form):
@@ -121,6 +135,32 @@ def flows_router(api: Api) -> APIRouter:
         """A flow, of the catalogue or not, as a private one under an id of its own."""
         with api.changing() as (stored, store):
             return api.flows(stored).copy(flow, new.id, store, name=new.name)
+
+    @router.post("/{flow}/shadow", status_code=201)
+    def start_shadow(flow: str, new: WriteFlow) -> ShadowStarted:
+        """Compare a new version with the one that runs, on the events that come from now on. It has no effect."""
+        with api.changing() as (stored, store):
+            made = shadow.start(api, flow, new.text, SENT, stored=stored, store=store)
+        return ShadowStarted(flow=flow, version=made.version, live=made.live)
+
+    @router.get("/{flow}/shadow")
+    def show_shadow(
+        flow: str, most: Annotated[int, Query(ge=1, le=shadow.MOST, description="Events compared")] = 1_000
+    ) -> ShadowTold:
+        """What it would have decided and sent otherwise since then, with samples."""
+        return shadow.show(api, flow, api.control(), most=most)
+
+    @router.post("/{flow}/shadow/promote")
+    def promote_shadow(flow: str, chosen: PromoteFlow) -> list[Changed]:
+        """Run it: it is stored, and the flow's links move to it. Refused for another version than was looked at."""
+        with api.changing() as (stored, store):
+            return shadow.promote(api, flow, chosen.version, stored, store)
+
+    @router.delete("/{flow}/shadow", status_code=204)
+    def stop_shadow(flow: str) -> None:
+        """Forget it; the version that runs goes on."""
+        with api.changing() as (stored, store):
+            shadow.stop(flow, stored, store)
 
     return router
 

@@ -25,6 +25,7 @@ RECORDS: tuple[type[msgspec.Struct], ...] = (
     records.Connection,
     records.FlowVersion,
     records.Link,
+    records.Shadow,
     records.DeadLetter,
 )
 """What the topics hold, and so what has a schema file of its own."""

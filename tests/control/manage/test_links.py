@@ -116,6 +116,15 @@ def test_a_link_says_why_it_does_not_work_and_can_be_switched_off_even_then(shel
         shelf.links.enable("orders", shelf)
 
 
+def test_a_link_whose_options_broke_stands_in_nobodys_way(shelf: Shelf) -> None:
+    shelf.links.add("orders", BOTH, shelf)
+    shelf.write([msgspec.structs.replace(shelf.links.link("orders"), options={"send": "maybe"})])
+    assert [(card.state, card.why) for card in shelf.links.cards({})] == [
+        ("broken", "option send: must be true or false, not 'maybe'")
+    ]
+    assert shelf.links.add("orders", BOTH, shelf, id="again")[0].what == "create"
+
+
 def test_a_link_is_not_removed_under_its_open_runs_unless_told(shelf: Shelf) -> None:
     shelf.links.add("orders", BOTH, shelf)
     with pytest.raises(Conflict, match="2 runs of link 'orders' have not ended: disable it"):

@@ -28,7 +28,8 @@ actions:
 @pytest.fixture(scope="module", autouse=True)
 def connected(served: Served) -> None:
     made = [Connection(id="togai-main", app="togai"), Connection(id="books-main", app="zohobooks")]
-    served.parts.store().write([*made, Connection(id="books-other", app="zohobooks")])
+    more = [Connection(id="books-other", app="zohobooks"), Connection(id="togai-other", app="togai")]
+    served.parts.store().write([*made, *more])
 
 
 def ok(answer: Any, status: int = 200) -> Any:
@@ -138,3 +139,20 @@ def test_a_link_is_started_by_hand_alone_and_only_where_its_flow_starts_so(serve
     ok(client.post(f"{LINKS}/by-hand/disable"))
     assert "is off: enable it first" in ok(client.post(f"{LINKS}/by-hand/trigger"), 409)["message"]
     assert ok(client.post(f"{LINKS}/nothing/trigger"), 404)["code"] == "not_there"
+
+
+def test_a_new_version_is_shadowed_and_promoted_by_its_hash(served: Served) -> None:
+    client = served.client
+    ok(client.post(f"{FLOWS}/{READY}/copy", json={"id": "shadowed"}), 201)
+    link = {"flow": "shadowed", "connections": BOTH | {"togai": "togai-other"}}
+    ok(client.post(LINKS, json=link), 201)
+    text = ok(client.get(f"{FLOWS}/shadowed"))["text"].replace("!has(data.status) || ", "")
+    started = ok(client.post(f"{FLOWS}/shadowed/shadow", json={"text": text}), 201)
+    ok(client.post(f"{FLOWS}/shadowed/shadow", json={"text": text}), 409)
+
+    seen = ok(client.get(f"{FLOWS}/shadowed/shadow"))
+    assert (seen["version"], seen["events"], seen["samples"]) == (started["version"], 0, [])
+    assert ok(client.post(f"{FLOWS}/shadowed/shadow/promote", json={"version": started["live"]}), 409)
+    promoted = ok(client.post(f"{FLOWS}/shadowed/shadow/promote", json={"version": started["version"]}))
+    assert [one["version"] for one in promoted] == [started["version"]] * 2
+    assert ok(client.delete(f"{FLOWS}/shadowed/shadow"), 404)
