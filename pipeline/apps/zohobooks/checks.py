@@ -1,8 +1,9 @@
 """Start-up checks of a connection, and the profile they give: what planning must know of the organisation.
 
 The profile: ``organization_id``, ``name``, ``currency_code`` (base), ``time_zone`` (IANA), ``price_precision``,
-``currencies`` {code: {``id``, ``decimals``}}, ``unique`` {entity: whether our field is seen to prevent duplicates},
-``fields`` {entity: whether it is there}, ``ways`` {entity: what prevents a second object, see `ways`}, ``warnings``.
+``currencies`` {code: {``id``, ``decimals``, ``rate`` of the day in base currency}}, ``unique`` {entity: whether our
+field is seen to prevent duplicates}, ``fields`` {entity: whether it is there}, ``ways`` {entity: what prevents a second
+object, see `ways`}, ``warnings``.
 Eight calls, reads only.
 """
 
@@ -151,6 +152,7 @@ async def _currencies(send: Send, settings: ZohoBooksSettings) -> dict[str, dict
         text(row, "currency_code"): {
             "id": text(row, "currency_id"),
             "decimals": int(row.get("price_precision") or 0),
+            "rate": text(row, "exchange_rate"),
         }
         for row in rows
         if row.get("currency_code") and row.get("currency_id")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -65,6 +66,22 @@ def currency_fields(code: str, profile: Mapping[str, Any]) -> dict[str, str]:
             cause="currency",
         )
     return {"currency_id": known[code]["id"]}
+
+
+def document_currency(code: str, profile: Mapping[str, Any]) -> dict[str, Any]:
+    """As `currency_fields`, with the rate that Zoho asks for where the currency is not the organisation's own.
+
+    It is the one of Settings > Currencies, as the start-up checks of the day found it.
+    """
+    fields: dict[str, Any] = dict(currency_fields(code, profile))
+    if not fields or code == profile.get("currency_code"):
+        return fields
+    rate = str(profile.get("currencies", {}).get(code, {}).get("rate") or "")
+    try:
+        found = Decimal(rate or 0)
+    except InvalidOperation:
+        found = Decimal(0)
+    return fields | ({"exchange_rate": found} if found.is_finite() and found > 0 else {})
 
 
 def contact_body(

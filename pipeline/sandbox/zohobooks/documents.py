@@ -37,6 +37,8 @@ def customer_and_currency(books: Books, body: Json) -> Json:
         )
     currency = books.currencies[contact["currency_code"]]
     rate = body.get("exchange_rate")
+    if named is not None and rate is None and not currency["is_base_currency"]:
+        raise bad(MISSING, "Please enter the exchange rate of the currency")
     return {
         "customer_id": contact["contact_id"],
         "customer_name": contact["contact_name"],

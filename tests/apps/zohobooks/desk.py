@@ -33,7 +33,7 @@ class Desk:
     def __post_init__(self) -> None:
         books = self.twin.state.organizations[ORGANIZATION]
         currencies = {
-            code: {"id": row["currency_id"], "decimals": row["price_precision"]}
+            code: {"id": row["currency_id"], "decimals": row["price_precision"], "rate": str(row["exchange_rate"])}
             for code, row in books.currencies.items()
         }
         profile = {"currency_code": "USD", "time_zone": "Asia/Kolkata", "currencies": currencies}

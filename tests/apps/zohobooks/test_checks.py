@@ -157,12 +157,12 @@ async def test_a_token_that_lost_a_scope_stops_the_connection(zoho: Zoho) -> Non
 async def test_all_pages_of_the_currencies_are_read(zoho: Zoho) -> None:
     session = await zoho.session()
     page = (
-        '{"code":0,"currencies":[{"currency_id":77,"currency_code":"CHF","price_precision":2}],'
+        '{"code":0,"currencies":[{"currency_id":77,"currency_code":"CHF","price_precision":2,"exchange_rate":1.1250}],'
         '"page_context":{"has_more_page":true}}'
     )
     zoho.served.place(Fault(effect="answer", status=200, body=page, path="*/settings/currencies"))
     currencies = (await session.check())["currencies"]
-    assert currencies["CHF"] == {"id": "77", "decimals": 2}
+    assert currencies["CHF"] == {"id": "77", "decimals": 2, "rate": "1.1250"}
     assert "USD" in currencies
 
 

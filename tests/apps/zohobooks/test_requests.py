@@ -184,6 +184,17 @@ def test_what_zoho_cannot_hold_is_refused_before_a_call_with_what_is_wrong(
     assert [entry for entry in desk.twin.ledger.entries if entry.applied] == []
 
 
+@pytest.mark.parametrize(("currency", "rate"), [("USD", None), ("KWD", "3.25")])
+def test_a_document_in_a_foreign_currency_comes_with_the_rate_of_the_day(currency: str, rate: str | None) -> None:
+    desk = Desk()
+    given_ = {"invoice": invoice(currency=currency), "source": ref("invoice", "inv.1")}
+    done = desk.carry_out("create_invoice", customer_id=desk.customer(currency), **given_)
+    assert not isinstance(done, str), done
+    (booked,) = next(iter(desk.twin.state.organizations.values())).invoices
+    assert booked["currency_code"] == currency
+    assert booked["exchange_rate"] == Decimal(rate or 1)
+
+
 def test_every_action_that_sends_json_is_drawn_here() -> None:
     drawn = {"upsert_contact", "ensure_contact", "create_invoice", "update_invoice", "record_payment"}
     drawn |= {"create_credit_note", "apply_credit_note", "refund_credit_note", "upsert_item", "email_invoice"}

@@ -82,6 +82,13 @@ def test_a_discount_above_the_sum_is_refused(zoho: Zoho) -> None:
     assert zoho.invoice(zoho.contact(), ("10", "1"), adjustment=-11).status_code == 400
 
 
+def test_a_foreign_currency_that_is_named_comes_with_its_rate(zoho: Zoho) -> None:
+    customer = zoho.contact(currency="EUR")
+    assert code_of(zoho.invoice(customer, ("1", "1"), currency_code="EUR")) == (400, 900010)
+    assert code_of(zoho.invoice(customer, ("1", "1"), currency_code="EUR", exchange_rate=0)) == (400, 900009)
+    assert zoho.invoice(customer, ("1", "1"), currency_code="EUR", exchange_rate=1.1).status_code == 201
+
+
 def test_another_currency_than_the_customers_is_refused(zoho: Zoho) -> None:
     answer = zoho.invoice(zoho.contact(currency="EUR"), ("1", "1"), currency_code="USD")
     assert answer.status_code == 400

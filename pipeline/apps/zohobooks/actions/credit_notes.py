@@ -15,7 +15,7 @@ from pipeline.apps.zohobooks.actions.common import amount_of, object_of, setting
 from pipeline.apps.zohobooks.actions.target import content
 from pipeline.apps.zohobooks.amounts import decimals_of, shown
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
-from pipeline.apps.zohobooks.documents import currency_fields, time_zone
+from pipeline.apps.zohobooks.documents import document_currency, time_zone
 from pipeline.apps.zohobooks.lines import LineOptions, book
 from pipeline.apps.zohobooks.lookup import LOOK_UP, ours
 from pipeline.apps.zohobooks.modules import CREDIT_NOTE
@@ -117,7 +117,7 @@ class CreateCreditNote:
             way=way,
             zone=time_zone(view.profile),
         )
-        body |= currency_fields(note.currency, view.profile)
+        body |= document_currency(note.currency, view.profile)
         noted = _Noted(settings, body, input.source.id, way.field, way.keyed, note.currency, decimals)
         return Call(
             "create",

@@ -15,7 +15,7 @@ from pipeline.apps.zohobooks.actions.target import content
 from pipeline.apps.zohobooks.amounts import decimals_of, rounded, shown
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
 from pipeline.apps.zohobooks.documents import (
-    currency_fields,
+    document_currency,
     invoice_body,
     invoice_hash,
     period_text,
@@ -154,7 +154,7 @@ class CreateInvoice:
         )
         if not way.field:
             del body["custom_fields"]
-        body |= currency_fields(invoice.currency, view.profile)
+        body |= document_currency(invoice.currency, view.profile)
         numbered = None if way.keyed else Numbered(settings, body, input.source.id, booking.total)
         return Call(
             "create",

@@ -17,7 +17,7 @@ from pipeline.apps.zohobooks.actions.invoices import InvoiceInput, booked_body, 
 from pipeline.apps.zohobooks.actions.target import Missing, Target, content, find, marked
 from pipeline.apps.zohobooks.amounts import decimals_of, rounded, shown
 from pipeline.apps.zohobooks.connection import ZohoBooksSettings
-from pipeline.apps.zohobooks.documents import currency_fields, invoice_hash
+from pipeline.apps.zohobooks.documents import document_currency, invoice_hash
 from pipeline.apps.zohobooks.modules import INVOICE
 from pipeline.apps.zohobooks.versions import version_of
 from pipeline.apps.zohobooks.ways import way_of
@@ -57,7 +57,7 @@ class _Change:
     target: Target
     input: UpdateInvoiceInput
     body: dict[str, Any]
-    currency: Mapping[str, str]
+    currency: Mapping[str, Any]
     total: Decimal
     decimals: int
     keyed_notes: bool
@@ -106,7 +106,7 @@ class UpdateInvoice:
             target,
             input,
             {**EMPTY, **body},
-            currency_fields(invoice.currency, view.profile),
+            document_currency(invoice.currency, view.profile),
             booking.total,
             decimals,
             way_of("credit_note", settings, view.profile).keyed,
