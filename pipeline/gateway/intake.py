@@ -40,7 +40,16 @@ class Intake:
 
     def event(self, value: bytes, headers: Headers | None = None) -> Event:
         """One event, completed. Raises `Undecodable`."""
-        return complete(self.codec.decode_event(value, headers), self.apps)
+        return complete(self._asked(self.codec.decode_event(value, headers)), self.apps)
+
+    def _asked(self, event: Event) -> Event:
+        """What a person asks for is asked anew each time, also with the same payload: it gets an id if it has none."""
+        app = self.apps.get(event.app)
+        trigger = app.triggers.get(event.trigger) if app else None
+        if trigger is None or not trigger.asked:
+            return event
+        id_ = event.id or str(uuid.uuid4())
+        return msgspec.structs.replace(event, id=id_, subject=event.subject or id_)
 
     def batch(self, body: bytes) -> tuple[list[Event], list[Rejected]]:
         """A JSON array of events: those that are good, and the others by index. Raises `Undecodable` for no array."""

@@ -44,6 +44,18 @@ def test_a_structured_event_is_on_its_topic_under_its_party_when_it_is_answered(
     assert (stored.id, stored.connection, stored.party, stored.hint) == ("e-1", "togai-main", "acc-1", False)
 
 
+def test_what_is_asked_for_twice_with_one_payload_is_two_events(gateway: Gateway) -> None:
+    asked = {"specversion": "1.0", "source": "togai/togai-main", "type": "togai.on_demand", "data": {}}
+
+    for _ in range(2):
+        assert gateway.post(json.dumps(asked).encode(), SINGLE).status_code == 202
+
+    stored = [each for _, each in gateway.events()]
+    assert len({each.id for each in stored}) == 2
+    assert [each.subject for each in stored] == [each.id for each in stored]
+    assert {(each.party, each.hint) for each in stored} == {("on_demand", False)}
+
+
 def test_a_batch_is_taken_whole_in_its_order(gateway: Gateway) -> None:
     events = [event(id=f"e-{number}", party="p") for number in range(50)]
 

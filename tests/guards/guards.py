@@ -594,7 +594,7 @@ TOGAI = (
         "pipeline/apps/togai/actions/accounts.py",
         "        if not carries(found, self.source):\n",
         "        if False:\n",
-        "apps/togai/test_writing.py::test_an_id_that_another_has_is_refused_and_nothing_of_it_is_changed",
+        "apps/togai/test_parties.py::test_an_id_that_another_has_is_refused_and_nothing_of_it_is_changed",
     ),
     Guard(
         "life-cycle",

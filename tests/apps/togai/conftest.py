@@ -1,28 +1,18 @@
-"""A Togai twin that listens, and a session that reaches it over real HTTP."""
+"""Togai twins that listen, and what reaches them over real HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 
 from pipeline.apps.base import Session
-from pipeline.apps.togai import app
 from pipeline.apps.transport import HttpTransport
 from pipeline.sandbox.config import TogaiConfig
 from pipeline.sandbox.serve import Served, serve_in_thread
 from pipeline.sandbox.togai.server import TogaiTwin
-
-TOKEN = "a-secret-key-of-the-tests"
-ADDRESS = {"line1": "1 Quay", "city": "Bergen", "country": "NO"}
-
-
-class NoTokens:
-    """Togai needs no token store: using it is an error."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"Togai used the token store: {name}")
+from tests.apps.togai.support import ADDRESS, TOKEN, connected
+from tests.apps.togai.world import World, a_twin, a_world
 
 
 @pytest.fixture
@@ -46,9 +36,8 @@ def session(togai: Served[TogaiTwin], transport: HttpTransport) -> Session:
     return connected(togai.base_url, transport)
 
 
-def connected(base_url: str, transport: HttpTransport, token: str = TOKEN) -> Session:
-    tokens: Any = NoTokens()
-    settings = {"base_url": base_url}
-    return app.session(
-        settings=settings, secrets={"api_token": token}, api=transport, auth=transport, tokens=tokens, now=None
-    )
+@pytest.fixture
+def world(transport: HttpTransport) -> Iterator[World]:
+    """A twin of its own, on a clock that only the test moves."""
+    with serve_in_thread(a_twin()) as served:
+        yield a_world(served, connected(served.base_url, transport))

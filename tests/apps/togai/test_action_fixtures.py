@@ -17,7 +17,7 @@ from pipeline.errors import InDoubt
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.serve import Served, serve_in_thread
 from pipeline.sandbox.togai.server import TogaiTwin
-from tests.apps.togai.conftest import connected
+from tests.apps.togai.support import connected
 from tests.apps.togai.world import World, a_twin, a_world
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/togai/actions"

@@ -13,7 +13,7 @@ from pipeline.errors import InDoubt, Refused, Retry, Stopped, Wait
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.serve import Served
 from pipeline.sandbox.togai.server import TogaiTwin
-from tests.apps.togai.conftest import TOKEN, connected
+from tests.apps.togai.support import TOKEN, connected
 
 READ = request("GET", "accounts", "acme/1.a")
 SETTING = {

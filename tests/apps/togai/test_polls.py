@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -12,26 +11,11 @@ import pytest
 from pipeline.apps.base import Found
 from pipeline.apps.togai import app
 from pipeline.apps.togai.polls.census import SIZE, census, read_census
-from pipeline.apps.transport import HttpTransport
 from pipeline.errors import EffectError
 from pipeline.sandbox.faults import Fault
-from pipeline.sandbox.serve import Served, serve_in_thread
 from pipeline.sandbox.togai.documents import InvoiceSpec, draft, generate, set_status
-from pipeline.sandbox.togai.server import TogaiTwin
-from tests.apps.togai.conftest import connected
 from tests.apps.togai.poller import Poller
-from tests.apps.togai.world import CUSTOMER, HUNDRED, World, a_twin, a_world, payment_of
-
-
-@pytest.fixture
-def togai() -> Iterator[Served[TogaiTwin]]:
-    with serve_in_thread(a_twin()) as served:
-        yield served
-
-
-@pytest.fixture
-def world(togai: Served[TogaiTwin], transport: HttpTransport) -> World:
-    return a_world(togai, connected(togai.base_url, transport))
+from tests.apps.togai.world import CUSTOMER, HUNDRED, World, payment_of
 
 
 def customers(world: World, *ids: str) -> None:

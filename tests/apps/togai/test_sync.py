@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pipeline.apps.base import Applied, Found, Refuse
 from pipeline.apps.togai import app
-from pipeline.apps.transport import HttpTransport
 from pipeline.errors import EffectError
 from pipeline.flows.compile import load_flow
 from pipeline.flows.source import FlowFaults
 from pipeline.sandbox.faults import Fault
-from pipeline.sandbox.serve import Served, serve_in_thread
 from pipeline.sandbox.togai.documents import consolidate
-from pipeline.sandbox.togai.server import TogaiTwin
-from tests.apps.togai.conftest import connected
 from tests.apps.togai.test_polls import customers, invoices, to_status
-from tests.apps.togai.world import World, a_twin, a_world
-
-
-@pytest.fixture
-def togai() -> Iterator[Served[TogaiTwin]]:
-    with serve_in_thread(a_twin()) as served:
-        yield served
-
-
-@pytest.fixture
-def world(togai: Served[TogaiTwin], transport: HttpTransport) -> World:
-    return a_world(togai, connected(togai.base_url, transport))
+from tests.apps.togai.world import World
 
 
 async def gone_through(world: World, name: str, **input: Any) -> tuple[list[Found], Applied]:

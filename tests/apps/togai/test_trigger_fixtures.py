@@ -14,15 +14,11 @@ import pytest
 from pipeline.apps.base import Applied, Found
 from pipeline.apps.incoming import complete
 from pipeline.apps.togai import app
-from pipeline.apps.transport import HttpTransport
 from pipeline.sandbox.config import Hook
-from pipeline.sandbox.serve import Served, serve_in_thread
-from pipeline.sandbox.togai.server import TogaiTwin
 from pipeline.schemas.envelope import Event, event_id
 from tests.apps.receiver import Receiver, receiving
-from tests.apps.togai.conftest import connected
 from tests.apps.togai.poller import Poller
-from tests.apps.togai.world import World, a_twin, a_world
+from tests.apps.togai.world import World
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/togai/triggers"
 FETCHED = [name for name, trigger in app.triggers.items() if trigger.fetch]
@@ -42,17 +38,6 @@ of_each_hooked = pytest.mark.parametrize("name", HOOKED)
 def receiver() -> Iterator[Receiver]:
     with receiving() as made:
         yield made
-
-
-@pytest.fixture
-def togai() -> Iterator[Served[TogaiTwin]]:
-    with serve_in_thread(a_twin()) as served:
-        yield served
-
-
-@pytest.fixture
-def world(togai: Served[TogaiTwin], transport: HttpTransport) -> World:
-    return a_world(togai, connected(togai.base_url, transport))
 
 
 @dataclass

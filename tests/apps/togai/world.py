@@ -21,7 +21,7 @@ from pipeline.sandbox.togai.server import TogaiTwin
 from pipeline.sandbox.togai.state import State
 from pipeline.sandbox.wire import Json
 from pipeline.schemas.records import ObjectRef
-from tests.apps.togai.conftest import ADDRESS, TOKEN
+from tests.apps.togai.support import ADDRESS, TOKEN
 
 HUNDRED = Parts(cards=(Card(description="API calls", value=Decimal(100)),))
 CUSTOMER = {"id": "acme", "name": "Acme Holding", "primaryEmail": "ap@acme.example", "address": ADDRESS}
