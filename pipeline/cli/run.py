@@ -35,9 +35,12 @@ def run(
     from pipeline.cli.installation import installation, read_settings
     from pipeline.cli.logs import configure_logging
     from pipeline.cli.supervisor import stop_with_supervisor
+    from pipeline.gateway.api.token import check_exposure
 
     stop_with_supervisor()
     settings = read_settings()
+    if role in (Role.ALL, Role.GATEWAY):
+        check_exposure(settings)
     configure_logging(settings.log_level, json=True if log_json else None, role=role)
     with installation(settings, say=lambda text: print(text, file=sys.stderr)) as here:
         code = _supervise(here) if role is Role.ALL else run_role(role, here)
@@ -73,11 +76,10 @@ def _supervise(here: "Installation") -> int:
     from pipeline.cli.supervisor import ChildSpec, Stop, Supervisor
     from pipeline.control.secrets import load_secret_box
     from pipeline.errors import ConfigurationError
-    from pipeline.gateway.api.token import api_token, check_exposure
+    from pipeline.gateway.api.token import api_token
     from pipeline.kafka.ports import is_free
 
     load_secret_box(here.settings)
-    check_exposure(here.settings)
     _, token = api_token(here.settings)
     port = here.settings.gateway_port
     if port and not is_free(port):

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.installation import Installation
+from pipeline.control.secrets import open_secrets
 from tests.cli.conftest import Cli
 from tests.e2e.twins import Twins, twins
 
@@ -124,6 +125,43 @@ def test_connect_does_the_same_from_options(cli: Cli, both: Twins, here: Install
     assert (wrong.code, "plain" in wrong.err) == (Exit.MISTAKE, False)
     unknown = cli("connect", "slack", "--json")
     assert (unknown.code, "installed are togai, zohobooks" in unknown.err) == (Exit.MISTAKE, True)
+
+
+def test_a_connection_is_renamed_rotated_and_shown_from_the_command_line(
+    cli: Cli, both: Twins, file: Path, here: Installation
+) -> None:
+    cli("apply", file)
+
+    assert cli("connections", "rename", "books-main", "Books of Acme").code == Exit.GOOD
+    shown = cli("connections", "show", "books-main", "--json").rows[0]
+    assert (shown["name"], shown["state"], shown["links"]) == ("Books of Acme", "running", ["accounts"])
+    assert "organization_id" in cli("connections", "show", "books-main").out
+
+    first, second = "FirstWebhookSecret1", "SecondWebhookSecret2"
+    for secret in (first, second):
+        cli.environment.setenv("TEST_HOOK", secret)
+        ran = cli("connections", "rotate", "books-main", "--secret", "webhook_secret=env:TEST_HOOK", "--json")
+        assert ran.rows[0]["what"] == "update", ran.err
+
+    def held() -> str:
+        return open_secrets("books-main", here.control().connection("books-main").secrets, here.box())["webhook_secret"]
+
+    assert held() == f"{second},{first}"
+    assert cli("connections", "finish", "books-main").code == Exit.GOOD
+    assert held() == second
+
+    cli.environment.setenv("TEST_TOKEN", "no-token-of-togai")
+    failed = cli("connections", "rotate", "togai-main", "--secret", "api_token=env:TEST_TOKEN")
+    assert failed.code == Exit.SOME_FAILED
+    assert "what was stored stays" in failed.out
+    unset = cli("connections", "rotate", "togai-main", "--secret", "api_token=env:NOT_SET", "--secret", "x=plain")
+    assert (unset.code, "plain" in unset.err) == (Exit.MISTAKE, False)
+    before = cli("connections", "hooks", "togai-main", "--json").rows[0]["url"]
+    assert cli("connections", "rotate", "togai-main", "--hooks").code == Exit.GOOD
+    assert cli("connections", "hooks", "togai-main", "--json").rows[0]["url"] != before
+    checks = cli("connections", "test", "books-main").out
+    assert "the Zoho user sees organization" in checks
+    assert "contacts can be read" in checks
 
 
 def test_a_connection_is_removed_when_no_link_uses_it_and_a_dry_run_until_told_otherwise(

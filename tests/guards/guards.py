@@ -732,4 +732,60 @@ INPUT = (
     ),
 )
 
-GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *TOGAI, *INPUT)
+_MANAGE = "control/test_manage_connections.py::"
+_API = "gateway/api/test_guard.py::"
+
+CONTROL = (
+    Guard(
+        "api-token",
+        "no route of the control API answers without the token",
+        "pipeline/gateway/api/guard.py",
+        'return same and scheme.lower() == "bearer"',
+        "return True",
+        f"{_API}test_no_route_of_the_description_answers_without_the_token",
+        kafka=True,
+    ),
+    Guard(
+        "api-body",
+        "no body is read further than the limit",
+        "pipeline/gateway/api/guard.py",
+        "if taken > MAX_BODY_BYTES:",
+        "if taken > 100 * MAX_BODY_BYTES:",
+        f"{_API}test_a_body_is_read_no_further_than_the_limit_whether_its_length_is_announced_or_not",
+        kafka=True,
+    ),
+    Guard(
+        "api-exposure",
+        "the gateway listens beyond this machine only with a token that somebody chose",
+        "pipeline/gateway/server.py",
+        "    check_exposure(settings)\n",
+        "",
+        f"{_API}test_the_gateway_listens_beyond_this_machine_only_with_a_token_that_somebody_chose",
+    ),
+    Guard(
+        "changed-meanwhile",
+        "what somebody else changed meanwhile is not overwritten",
+        "pipeline/control/manage/connections.py",
+        "if control.connections.get(new.id) != old:",
+        "if False:",
+        f"{_MANAGE}test_what_somebody_else_changed_meanwhile_is_not_overwritten",
+    ),
+    Guard(
+        "tried-first",
+        "credentials that do not pass the checks leave what was stored",
+        "pipeline/control/manage/connections.py",
+        "    if tested.good:\n",
+        "    if tested:\n",
+        f"{_MANAGE}test_the_same_secrets_again_are_not_exchanged_and_wrong_ones_change_nothing",
+    ),
+    Guard(
+        "replaced-address",
+        "a webhook address that was replaced is good no longer",
+        "pipeline/control/hooks.py",
+        "return any(kept) or (derived and not connection.hook)",
+        "return any(kept) or derived",
+        f"{_MANAGE}test_after_a_rotation_of_addresses_is_finished_no_earlier_token_is_good_and_the_next_one_can_begin",
+    ),
+)
+
+GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *TOGAI, *INPUT, *CONTROL)

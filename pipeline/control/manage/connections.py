@@ -21,7 +21,7 @@ from pipeline.control.apply import Applier, ControlWriter, Done
 from pipeline.control.connections import connect, locked, same_secrets
 from pipeline.control.files import ConnectionForm
 from pipeline.control.forms import TYPED, TypedDocument, id_for, typed_connection
-from pipeline.control.hooks import resealed_hook, sealed_tokens
+from pipeline.control.hooks import hook_tokens, resealed_hook, sealed_tokens
 from pipeline.control.places import Fault, Faults
 from pipeline.control.plan import make_plan
 from pipeline.control.secrets import SecretBox, open_secrets, secret_name
@@ -148,7 +148,7 @@ def finish(here: Here, id: str) -> Connection:
     """The webhook secret and the addresses of before end; what came last is good alone."""
     stored, box = here.control().connection(id), here.applier().box
     record = stored
-    if stored.hook:
+    if stored.hook and len(hook_tokens(stored, box)) > 1:
         record = msgspec.structs.replace(record, hook=sealed_tokens(stored, box, last=1))
     if sealed := stored.secrets.get(WEBHOOK_SECRET):
         held = box.open(secret_name(id, WEBHOOK_SECRET), sealed)

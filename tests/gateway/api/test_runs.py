@@ -1,4 +1,4 @@
-"""The activity log over the API: found by what people ask for, page by page, each step told, with how far behind it is."""
+"""The activity log over the API: what people ask for is found, page by page, each step and how far it is behind."""
 
 from __future__ import annotations
 
