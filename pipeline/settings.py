@@ -38,7 +38,7 @@ class Settings(BaseSettings):
         7 * 24 * 3600.0, gt=0, description="How long a command waits for the object that it needs"
     )
     patience_seconds: float = Field(
-        300.0, gt=0, description="How long a command waits for an object that may be under way, before it is skipped"
+        86_400.0, gt=0, description="How long a command waits for an object that may be under way, before it is skipped"
     )
     secrets_keys: SecretStr = Field(
         SecretStr(""), description="`id:base64 of 32 bytes`, comma separated; the first one encrypts"

@@ -138,11 +138,11 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Wait until `ref` has a counterpart. `brief`: for as long as one may be under way, and then as `Skip`."""
+    """Wait until `ref` has a counterpart. `passable`: others of its party go on meanwhile; in the end it is skipped."""
 
     ref: ObjectRef
     message: str
-    brief: bool = False
+    passable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ class Entry:
     `taken` orders the commands of a party; `stored` tells that the ledger holds a row; `lane` is its command's, or a
     more urgent one that it was lifted to; `ready_in` is the lane in which it may start now, if it may. `stamp` and
     `reserved` are the calls reserved for the attempt under way; `doubted` that an earlier attempt's answer was lost;
-    `cause` is why it was set aside.
+    `cause` is why it was set aside; `passable` that the others of its party need not wait behind it while it is parked.
     """
 
     command: Command
@@ -39,6 +39,7 @@ class Entry:
     stamp: float = 0.0
     reserved: int = 0
     cause: Cause | None = None
+    passable: bool = False
     lane: Lane = field(init=False)
 
     def __post_init__(self) -> None:

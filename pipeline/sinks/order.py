@@ -112,12 +112,19 @@ class Order:
             self.parties.make_ready(head)
 
     def _let_pass(self, party: str, candidates: Iterable[Entry]) -> None:
-        """Let a queued command pass a parked head when it makes what the head waits for: else neither ends."""
+        """Let a queued command pass a parked head when it makes what the head waits for: else neither ends.
+
+        Where the head may be passed, so may all that comes behind it and may be passed as well.
+        """
         head = self.parties.head(party)
         if head is None or head.state is not LedgerState.PARKED or party in self._passing:
             return
-        for entry in candidates:
-            if entry.state is LedgerState.QUEUED and self._makes(entry.command) == head.waits_for:
+        waited_for, open_way = {head.waits_for}, head.passable
+        for entry in self.parties.queue(party) if open_way else candidates:
+            if entry.state is LedgerState.PARKED:
+                waited_for.add(entry.waits_for)
+                open_way = open_way and entry.passable
+            elif entry.state is LedgerState.QUEUED and (open_way or self._makes(entry.command) in waited_for):
                 self._passing[party] = entry
                 self.parties.make_ready(entry)
                 return

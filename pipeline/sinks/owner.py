@@ -397,7 +397,8 @@ class Owner:
 
     def _park(self, entry: Entry, plan: base.Park, tick: Tick) -> None:
         entry.reason = plan.message
-        self._timers.set(entry, tick.now + self.shared.patience if plan.brief else entry.taken + self.shared.parking)
+        entry.passable = plan.passable
+        self._timers.set(entry, tick.now + self.shared.patience if plan.passable else entry.taken + self.shared.parking)
         self.order.park(entry, mapping_key(entry.command.scope, plan.ref))
         self._store(entry, tick)
 
@@ -407,10 +408,6 @@ class Owner:
         if isinstance(plan, base.Call) and plan.source is not None:
             return mapping_key(command.scope, plan.source)
         return ""
-
-    def _waits_briefly(self, entry: Entry) -> bool:
-        plan = self._try_plan(entry.command)
-        return isinstance(plan, base.Park) and plan.brief
 
     def _try_plan(self, command: Command) -> base.Plan | None:
         try:
@@ -434,8 +431,10 @@ class Owner:
             case LedgerState.WAITING | LedgerState.DOUBT:
                 self._timers.set(entry, entry.due)
             case LedgerState.PARKED:
-                brief = self._waits_briefly(entry)
-                self._timers.set(entry, now + self.shared.patience if brief else entry.taken + self.shared.parking)
+                plan = self._try_plan(entry.command)
+                entry.passable = isinstance(plan, base.Park) and plan.passable
+                waits = now + self.shared.patience if entry.passable else entry.taken + self.shared.parking
+                self._timers.set(entry, waits)
                 self.order.park(entry, entry.waits_for)
             case LedgerState.ASIDE:
                 pass
@@ -445,7 +444,7 @@ class Owner:
             if entry.state in (LedgerState.WAITING, LedgerState.DOUBT):
                 entry.state = LedgerState.QUEUED
                 self.parties.make_ready(entry)
-            elif entry.state is LedgerState.PARKED and self.state.running and self._waits_briefly(entry):
+            elif entry.state is LedgerState.PARKED and self.state.running and entry.passable:
                 if self.order.is_made(entry):
                     self._timers.set(entry, tick.now + self.shared.patience)
                 else:

@@ -60,16 +60,22 @@ class Polls:
     def begin(self, owner: Owner, tick: Tick) -> None:
         if self.under_way or self._held is not None or not self._state.wanted.triggers:
             return
-        for poll in owner.app.polls.values():
-            if tick.now >= self._due.get(poll.name, 0.0) and self._wanted(poll):
-                if self._state.limiter.wait(tick.now, poll.most, Lane.RECONCILE) > 0:
-                    return
-                self.under_way = poll.name
-                self._reserved, self._reserved_at = poll.most, self._state.limiter.reserve(tick.now, poll.most)
-                self._state.dirty = True
-                tick.touched.add(owner.index)
-                tick.starts.append(Start(owner, None, None, poll.most, self._look(poll, tick.now)))
-                return
+        poll = self._next(owner, tick.now)
+        if poll is None or self._state.limiter.wait(tick.now, poll.most, Lane.RECONCILE) > 0:
+            return
+        self.under_way = poll.name
+        self._reserved, self._reserved_at = poll.most, self._state.limiter.reserve(tick.now, poll.most)
+        self._state.dirty = True
+        tick.touched.add(owner.index)
+        tick.starts.append(Start(owner, None, None, poll.most, self._look(poll, tick.now)))
+
+    def _next(self, owner: Owner, now: float) -> Poll | None:
+        """The one that has been due for longest: one that has much to look at must not keep the others from it."""
+        due = [poll for poll in owner.app.polls.values() if now >= self._due_at(poll) and self._wanted(poll)]
+        return min(due, key=self._due_at, default=None)
+
+    def _due_at(self, poll: Poll) -> float:
+        return self._due.get(poll.name, 0.0)
 
     def recall(self) -> None:
         """It was armed and will not be made here."""

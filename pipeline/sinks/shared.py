@@ -20,5 +20,5 @@ class Shared:
     random: Callable[[], float]
     parking: float
     """Seconds after which a command that waits for a mapping is given up."""
-    patience: float = 300.0
-    """Seconds after which one that waits briefly (`Park.brief`) is skipped, if nothing that is queued makes it."""
+    patience: float = 86_400.0
+    """Seconds after which one that others may pass (`Park.passable`) is skipped, if nothing that is queued makes it."""

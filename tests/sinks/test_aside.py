@@ -136,41 +136,82 @@ def test_a_parked_command_is_given_up_at_its_deadline_and_says_what_it_waited_fo
     assert result.cause.message == "given up after 7 days, 0:00:01: no counterpart yet"
 
 
-def briefly() -> Command:
-    return command("need", action="need", input={"brief": True})
+def passable(id_: str = "need", source: str = "p") -> Command:
+    return command(id_, action="need", source=source, input={"passable": True})
 
 
-def test_a_command_that_waits_briefly_is_skipped_when_nothing_under_way_makes_what_it_waits_for() -> None:
+def test_a_command_that_may_be_passed_keeps_nobody_waiting_and_ends_as_skipped() -> None:
     each = owner()
-    take(each, 0, briefly())
-    take(each, 1, command("b", source="other"))
-    advance(each)
-    assert results(advance(each, each.shared.patience - 1)) == []
-    tick = advance(each, each.shared.patience + 1)
-    (result,) = results(tick)
-    assert (result.status, result.warnings) == (Status.SKIPPED, ["no counterpart yet"])
+    take(each, 0, passable())
+    take(each, 1, passable("other", source="else"))
+    take(each, 2, command("b", source="b"))
+    take(each, 3, command("c", source="c"))
+    tick = advance(each)
     assert started(tick) == ["b"]
+    assert started(ok(each, tick.starts[0])) == ["c"]
+    assert results(advance(each, each.shared.patience - 1)) == []
+    ended = {result.command: result for result in results(advance(each, each.shared.patience + 1))}
+    assert ended.keys() == {"need", "other"}
+    assert (ended["need"].status, ended["need"].warnings) == (Status.SKIPPED, ["no counterpart yet"])
 
 
-def test_a_command_that_waits_briefly_waits_on_for_what_is_queued_and_makes_it() -> None:
+def test_what_waits_for_good_behind_it_is_passed_by_what_makes_it_alone() -> None:
     each = owner()
-    take(each, 0, briefly())
-    take(each, 1, command("make"))
-    (start,) = advance(each).starts
-    assert results(advance(each, 2 * each.shared.patience)) == []
-    ended = results(ok(each, start, at=2 * each.shared.patience + 1))
+    take(each, 0, passable())
+    take(each, 1, command("hard", action="need", source="x"))
+    take(each, 2, command("b", source="b"))
+    take(each, 3, command("make-x", source="x"))
+    tick = advance(each)
+    assert started(tick) == ["make-x"]
+    ok(each, tick.starts[0])
+    each.release("c+src/source/account/x")
+    assert started(advance(each)) == ["b"]
+
+
+def test_a_command_that_may_be_passed_goes_on_when_its_mapping_lands() -> None:
+    each = owner()
+    take(each, 0, passable())
+    take(each, 1, command("b", source="b"))
+    take(each, 2, command("make"))
+    tick = advance(each)
+    assert started(tick) == ["b"]
+    tick = ok(each, tick.starts[0])
+    assert started(tick) == ["make"]
+    ended = results(ok(each, tick.starts[0], id_="2"))
     assert [(result.command, result.status) for result in ended] == [
         ("make", Status.SUCCEEDED),
         ("need", Status.UNCHANGED),
     ]
 
 
-def test_a_successor_waits_as_briefly() -> None:
+def test_a_command_that_may_be_passed_waits_on_for_what_is_queued_and_makes_it() -> None:
     each = owner()
-    take(each, 0, briefly())
+    take(each, 0, passable())
+    take(each, 1, command("make"))
+    (start,) = advance(each).starts
+    assert results(advance(each, 2 * each.shared.patience)) == []
+    ended = results(ok(each, start, at=2 * each.shared.patience + 1))
+    assert [result.command for result in ended] == ["make", "need"]
+
+
+def test_a_refusal_stops_what_would_pass() -> None:
+    each = owner()
+    take(each, 0, passable())
+    take(each, 1, command("b", source="b"))
+    take(each, 2, command("c", source="c"))
+    assert started(answer(each, advance(each).starts[0], None, EXISTS)) == []
+
+
+def test_a_successor_lets_pass_and_skips_as_well() -> None:
+    each = owner()
+    take(each, 0, passable())
     (row,) = ledger(advance(each))
     successor = owner()
     successor.restore([restored(row, T0)], T0)
+    take(successor, 1, command("b", source="b"))
+    tick = advance(successor)
+    assert started(tick) == ["b"]
+    ok(successor, tick.starts[0])
     (result,) = results(advance(successor, successor.shared.patience + 1))
     assert result.status is Status.SKIPPED
 

@@ -39,6 +39,10 @@ class Changes:
         raise NotImplementedError
 
 
+class MoreChanges(Changes):
+    name: ClassVar[str] = "more"
+
+
 class PolledApp(ToyApp):
     triggers: Mapping[str, Trigger] = {CHANGED: Trigger(CHANGED, "Changed", "thing", Thing, {})}
 
@@ -256,3 +260,15 @@ def test_a_version_that_we_read_ourselves_is_no_echo() -> None:
     each.shared.mappings.put("c+src", Pair(thing("7"), ref("acc"), version="2", theirs="5"))
     (event,) = events(end(each, advance(each), Polled([found("7", "2")], {}, after=60)))
     assert event.echo == ""
+
+
+def test_a_poll_that_always_has_more_to_look_at_does_not_keep_the_others_from_it() -> None:
+    each = polled()
+    each.app.polls = {"changes": Changes(), "more": MoreChanges()}
+    tick, took = advance(each), []
+    for number in range(4):
+        (start,) = [start for start in tick.starts if start.poll is not None]
+        assert start.poll is not None
+        took.append(start.poll[0].name)
+        tick = end(each, tick, Polled((), {}, 0.0), at=1.0 + number)
+    assert took == ["changes", "more", "changes", "more"]

@@ -50,7 +50,7 @@ class MakeInput(msgspec.Struct):
 
 class NeedInput(msgspec.Struct):
     source: ObjectRef
-    brief: bool = False
+    passable: bool = False
 
 
 class Make:
@@ -87,7 +87,7 @@ class Need:
 
     def plan(self, input: NeedInput, view: View) -> Plan:
         found = view.mapped(input.source)
-        return Unchanged({"id": found.other.id}) if found else Park(input.source, "no counterpart yet", input.brief)
+        return Unchanged({"id": found.other.id}) if found else Park(input.source, "no counterpart yet", input.passable)
 
     async def apply(self, call: Call, session: Session) -> Applied:
         raise NotImplementedError

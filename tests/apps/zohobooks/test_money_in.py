@@ -109,14 +109,14 @@ def test_an_invoice_that_is_not_booked_is_waited_for_or_its_part_is_a_credit() -
     assert called("record_payment", Known(), **given, unmapped="credit").state.parts == {}
 
 
-def test_a_payment_that_waits_briefly_for_its_invoice_or_customer_says_so_to_its_owner() -> None:
+def test_a_payment_that_waits_for_its_invoice_or_customer_may_be_passed_where_the_flow_says_so() -> None:
     given = {"payment": payment("100", ("inv.1", "100")), "source": PAYMENT, "customer_id": "7"}
     parked = plan("record_payment", Known(), **given, unmapped="wait")
     assert isinstance(parked, Park)
-    assert parked.brief
+    assert parked.passable
     parked = plan("ensure_contact", Known(), party=party(), source=ACCOUNT, missing="wait")
     assert isinstance(parked, Park)
-    assert parked.brief
+    assert parked.passable
 
 
 def test_by_option_what_is_for_invoices_that_are_not_booked_is_left_out_and_told() -> None:

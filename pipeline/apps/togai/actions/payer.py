@@ -26,7 +26,7 @@ def account_of(view: View, app: str, party: Party, account_id: str, missing: Mis
             code="not_an_account",
         )
     if missing in ("wait", "park"):
-        return Park(there, f"waits until {what} has an account in Togai", brief=missing == "wait")
+        return Park(there, f"waits until {what} has an account in Togai", passable=missing == "wait")
     if missing == "skip":
         return Skip(f"{what} has no account in Togai")
     return Refuse(f"{what} has no account in Togai", cause="not_found", code="not_mapped")

@@ -129,7 +129,7 @@ class RecordPayment:
                 parts[invoice.other.id] = parts.get(invoice.other.id, ZERO) + allocation.amount
             elif input.unmapped in ("wait", "park"):
                 message = f"waits until invoice {allocation.invoice} is known in Togai"
-                return Park(there, message, brief=input.unmapped == "wait")
+                return Park(there, message, passable=input.unmapped == "wait")
             elif input.unmapped == "leave_out":
                 unknown = added((unknown, allocation.amount))
         amount = added((payment.amount, -unknown))

@@ -63,7 +63,7 @@ def find(
         return Refuse(f"no {noun}_id: let a step before this one give the {noun}, or name its source", code="target")
     what = f"{source.type} {source.id}"
     if missing in ("wait", "park"):
-        return Park(source, f"waits until {what} has a {noun} in Togai", brief=missing == "wait")
+        return Park(source, f"waits until {what} has a {noun} in Togai", passable=missing == "wait")
     if missing == "skip":
         return Skip(f"{what} has no {noun} in Togai")
     return Refuse(f"{what} has no {noun} in Togai", cause="not_found", code="not_mapped")

@@ -15,8 +15,8 @@ from pipeline.apps.togai.polls.census import census, read_census
 from pipeline.apps.togai.versions import version_of
 from pipeline.errors import Refused
 
-WHOLE = 3_600.0
-"""Seconds between sweeps of the whole list; those between look at a part of it only."""
+WHOLE = 12
+"""Pauses between sweeps of the whole list, an hour by default; those between look at a part of it only."""
 NEVER = 86_400.0
 """Seconds until a poll that is switched off looks again whether it still is."""
 NEW, UNSURE = "", "?"
@@ -81,7 +81,7 @@ class Sweep:
         pause = TogaiSettings.model_validate(look.settings).poll_seconds
         if not pause:
             return Polled((), look.cursor, NEVER)
-        walk = self._walk(look)
+        walk = self._walk(look, pause)
         found: list[Found] = []
         if walk.pending:
             found = await self._tell(session, look, walk)
@@ -95,7 +95,7 @@ class Sweep:
         cursor["step"] = walk.step
         return Polled(found, cursor, pause if over else 0.0)
 
-    def _walk(self, look: Polling) -> Walk:
+    def _walk(self, look: Polling, pause: float) -> Walk:
         """What is held in memory, if it fits the cursor; else anew, from the whole list."""
         step = look.cursor.get("step")
         step = step if isinstance(step, int) else 0
@@ -103,7 +103,7 @@ class Sweep:
         if not isinstance(walk, Walk) or walk.step != step:
             walk = look.memory["walk"] = Walk(step)
         if not walk.lists and not walk.pending:
-            walk.part = walk.known is not None and look.now < walk.whole_at + WHOLE
+            walk.part = walk.known is not None and look.now < walk.whole_at + WHOLE * pause
             walk.lists = list(self.part) if walk.part else [{}]
             walk.seen, walk.token, walk.again = {}, "", False
             if not walk.part:

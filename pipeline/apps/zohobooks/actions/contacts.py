@@ -168,7 +168,9 @@ class EnsureContact:
             return Unchanged(_known(input.party, mapped.other.id, view), mapped.other)
         what = f"{input.source.type} {input.source.id}"
         if input.missing in ("wait", "park"):
-            return Park(input.source, f"waits until {what} is a customer in Zoho Books", brief=input.missing == "wait")
+            return Park(
+                input.source, f"waits until {what} is a customer in Zoho Books", passable=input.missing == "wait"
+            )
         if input.missing == "skip":
             return Skip(f"{what} is no customer in Zoho Books")
         write, digest, warnings = _write(input, view, None)

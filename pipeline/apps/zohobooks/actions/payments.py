@@ -132,7 +132,7 @@ class RecordPayment:
                 parts[invoice.other.id] = parts.get(invoice.other.id, ZERO) + part
             elif input.unmapped in ("wait", "park"):
                 message = f"waits until invoice {allocation.invoice} is booked in Zoho Books"
-                return Park(ref, message, brief=input.unmapped == "wait")
+                return Park(ref, message, passable=input.unmapped == "wait")
             elif input.unmapped == "leave_out":
                 unknown += part
         whole = rounded(payment.amount, decimals)

@@ -71,7 +71,7 @@ def find(
         return Refuse(f"no {module.id}: let a step before this one give the {module.title}, or name its source")
     what = f"{source.type} {source.id}"
     if missing in ("wait", "park"):
-        return Park(source, f"waits until {what} has a {module.title} in Zoho Books", brief=missing == "wait")
+        return Park(source, f"waits until {what} has a {module.title} in Zoho Books", passable=missing == "wait")
     if missing == "skip":
         return Skip(f"{what} has no {module.title} in Zoho Books")
     return Refuse(f"{what} has no {module.title} in Zoho Books", cause="not_found", code="not_mapped")
