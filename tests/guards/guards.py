@@ -34,6 +34,7 @@ _MAPPINGS = "sinks/test_mappings.py::"
 _TAKEOVER = "sinks/test_worker_takeover.py::"
 _COMMANDS = "sinks/test_worker_commands.py::"
 _POLLING = "sinks/test_polling.py::"
+_SIGNED = "gateway/test_hooks_signed.py::"
 _DECIDE = "agents/test_batch.py::"
 _CONTACTS = "apps/zohobooks/test_contacts.py::"
 _ZOMBIE = f"{_FAILURES}test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_when_it_wakes"
@@ -656,6 +657,36 @@ TOGAI = (
     ),
 )
 
+HOOKS = (
+    Guard(
+        "only-signed-hooks",
+        "an app that signs is never spoken for at an address that anybody may have seen",
+        "pipeline/gateway/hooks.py",
+        " or isinstance(used, SignsHooks):\n",
+        ":\n",
+        f"{_SIGNED}test_every_wrong_address_is_the_same_answer_and_an_app_that_signs_has_none_without",
+        kafka=True,
+    ),
+    Guard(
+        "hook-of-another-organisation",
+        "a webhook speaks for the connection's organisation alone",
+        "pipeline/apps/zohobooks/hooks.py",
+        "    if named:\n",
+        "    if False:\n",
+        f"{_SIGNED}test_what_is_not_from_zoho_for_this_organisation_is_turned_away_and_nothing_of_it_is_kept",
+        kafka=True,
+    ),
+    Guard(
+        "hook-once",
+        "the same signed body again is the same event",
+        "pipeline/gateway/intake.py",
+        "    if delivery is None or not (delivery.named or hook.sourceversion):\n",
+        "    if True:\n",
+        f"{_SIGNED}test_the_same_signed_body_again_is_the_same_event_and_another_version_is_another",
+        kafka=True,
+    ),
+)
+
 INPUT = (
     Guard(
         "clash-before-the-call",
@@ -796,4 +827,4 @@ CONTROL = (
     ),
 )
 
-GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *TOGAI, *INPUT, *CONTROL)
+GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *HOOKS, *TOGAI, *INPUT, *CONTROL)

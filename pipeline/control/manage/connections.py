@@ -25,7 +25,7 @@ from pipeline.control.hooks import hook_tokens, resealed_hook, sealed_tokens
 from pipeline.control.places import Fault, Faults
 from pipeline.control.plan import make_plan
 from pipeline.control.secrets import SecretBox, open_secrets, secret_name
-from pipeline.control.snapshot import Controlled, ControlSnapshot
+from pipeline.control.snapshot import Controlled, ControlSnapshot, credentials_hash
 from pipeline.errors import Conflict
 from pipeline.schemas.records import Connection
 
@@ -214,12 +214,13 @@ def _write(here: Here, old: Connection | None, new: Connection) -> Connection:
 
 
 def _with_secret(connection: Connection, name: str, value: str, box: SecretBox) -> Connection:
-    """`connection` with one secret replaced, and known by it."""
+    """`connection` with one secret replaced, of which its owner does not have to know: it goes on with its token."""
     bound = secret_name(connection.id, name)
     return msgspec.structs.replace(
         connection,
         secrets={**connection.secrets, name: box.seal(bound, value)},
         typed={**connection.typed, name: box.fingerprint(bound, value)},
+        credentials=credentials_hash(connection),
     )
 
 

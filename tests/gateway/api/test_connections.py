@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from pipeline.control.secrets import open_secrets
+from pipeline.control.snapshot import credentials_hash
 from pipeline.schemas.records import Link
 from tests.e2e.twins import ACCOUNT_FIELD, INVOICE_FIELD, Twins, twins
 from tests.gateway.api.conftest import Served
@@ -213,6 +214,7 @@ def test_while_a_webhook_secret_is_rotated_both_are_good_and_then_the_new_one_al
         good(served.client.post(f"{URL}/books-main/rotate", json={"secrets": {"webhook_secret": secret}, **more}))
 
     assert (told(FIRST), told(SECOND)) == (202, 401)
+    known = credentials_hash(served.parts.control().connection("books-main"))
     calls = both.books.ledger.entries
     before = len(calls)
     rotate(SECOND)
@@ -224,6 +226,7 @@ def test_while_a_webhook_secret_is_rotated_both_are_good_and_then_the_new_one_al
     assert (told(SECOND), told(THIRD)) == (401, 202)
     rotate(FIRST, keep_old=False)
     assert (told(FIRST), told(THIRD)) == (202, 401)
+    assert credentials_hash(served.parts.control().connection("books-main")) == known, "its owner keeps its token"
     bad = served.client.post(f"{URL}/books-main/rotate", json={"secrets": {"webhook_secret": "too-short"}})
     assert set(faults(bad)) == {"body.secrets.webhook_secret"}
 
