@@ -37,6 +37,7 @@ _POLLING = "sinks/test_polling.py::"
 _SIGNED = "gateway/test_hooks_signed.py::"
 _DECIDE = "agents/test_batch.py::"
 _CONTACTS = "apps/zohobooks/test_contacts.py::"
+_REFUSED = "apps/zohobooks/test_requests.py::test_what_zoho_cannot_hold_is_refused_before_a_call_with_what_is_wrong"
 _ZOMBIE = f"{_FAILURES}test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_when_it_wakes"
 _HAND_OVER = f"{_FAILURES}test_sigterm_hands_over_without_leaving_a_command_in_doubt"
 
@@ -827,4 +828,47 @@ CONTROL = (
     ),
 )
 
-GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *HOOKS, *TOGAI, *INPUT, *CONTROL)
+SHAPES = (
+    Guard(
+        "credit-period",
+        "a credit period that Zoho Books cannot hold is refused before a call",
+        "pipeline/apps/zohobooks/documents.py",
+        "if not 0 <= party.net_term_days <= LONGEST_TERM:",
+        "if False:",
+        _REFUSED,
+    ),
+    Guard(
+        "tax-number",
+        "a tax number longer than its field is refused before a call",
+        "pipeline/apps/zohobooks/documents.py",
+        "            _check_length(field, value, takes)\n",
+        "            pass\n",
+        _REFUSED,
+    ),
+    Guard(
+        "smallest-unit",
+        "a payment that comes to nothing in its currency is refused, and no run fails over it",
+        "pipeline/apps/zohobooks/actions/payments.py",
+        "if not whole or added",
+        "if added",
+        _REFUSED,
+    ),
+    Guard(
+        "exchange-rate",
+        "a document in a foreign currency comes with the rate",
+        "pipeline/apps/zohobooks/documents.py",
+        'return fields | ({"exchange_rate": found} if found.is_finite() and found > 0 else {})',
+        "return fields",
+        "apps/zohobooks/test_requests.py::test_a_document_in_a_foreign_currency_comes_with_the_rate_of_the_day",
+    ),
+    Guard(
+        "direction",
+        "a flow's type agrees with where it starts",
+        "pipeline/flows/compile.py",
+        "if self.spec.type != app.direction:",
+        "if False:",
+        "flows/test_compile.py::test_a_fault_of_meaning_names_its_line_and_column",
+    ),
+)
+
+GUARDS = (*FENCE, *LEDGER, *ORDER, *LIMITER, *MAPPINGS, *DEDUPE, *POLLS, *HOOKS, *TOGAI, *INPUT, *CONTROL, *SHAPES)
