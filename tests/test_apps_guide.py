@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.apps import base
+
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs/apps.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```\w+\n# (\S+)\n(.*?)```", GUIDE, flags=re.DOTALL)
@@ -24,6 +26,12 @@ def test_a_block_of_code_is_in_the_file_that_it_names(file: str, code: str) -> N
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_that_is_named_is_there(file: str) -> None:
     assert (ROOT / file).exists()
+
+
+def test_what_an_app_may_have_besides_is_all_told() -> None:
+    """Those protocols that are asked for by `isinstance`."""
+    optional = [name for name, each in vars(base).items() if getattr(each, "_is_runtime_protocol", False)]
+    assert [name for name in optional if f"`{name}`" not in GUIDE] == []
 
 
 def test_every_block_names_its_file() -> None:
