@@ -49,10 +49,10 @@ REACHED = {
     "PAID": {"mark_invoice_paid", "mark_invoice_refund_initiated"},
     "VOID": {"void_invoice"},
     "UN_COLLECTIBLE": {"mark_invoice_paid", "void_invoice", "mark_invoice_uncollectible"},
-    "REFUND_INITIATED": {"mark_invoice_refund_initiated"},
-    "REFUND_COMPLETED": {"mark_invoice_refund_initiated"},
+    "REFUND_INITIATED": {"mark_invoice_paid", "mark_invoice_refund_initiated"},
+    "REFUND_COMPLETED": {"mark_invoice_paid", "mark_invoice_refund_initiated"},
 }
-"""From each status, what can be asked for: what Togai's table allows, and what is so already."""
+"""From each status, what can be asked for: what Togai's table allows, what is so already, and what it has passed."""
 
 
 def stand(world: World, status: str) -> None:

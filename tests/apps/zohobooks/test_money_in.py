@@ -83,6 +83,15 @@ async def test_a_payment_of_what_is_open_whose_answer_was_lost_is_found_and_not_
     assert total_of(zoho) == Decimal(100)
 
 
+async def test_a_payment_is_tried_again_where_somebody_pays_while_it_is_looked_at(zoho: Zoho) -> None:
+    world = await a_world(zoho, "payment")
+    refusal = '{"code": 900009, "message": "The amount applied is more than the balance of the invoice"}'
+    zoho.served.place(Fault(effect="answer", method="PUT", path="*/customerpayments", nth=2, status=400, body=refusal))
+    with pytest.raises(Retry):
+        await record(world, payment("100", ("inv.1", "100")))
+    assert (await record(world, payment("100", ("inv.1", "100")))).output["amount"] == "60"
+
+
 async def test_without_the_field_nothing_is_recorded_or_by_choice_it_is_looked_up(zoho: Zoho) -> None:
     world = await a_world(zoho, "sent")
     zoho.served.call(lambda: zoho.books.customerpayments.fields.remove("cf_togai_payment_id"))

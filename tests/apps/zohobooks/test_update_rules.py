@@ -190,6 +190,13 @@ async def test_a_draft_is_not_written_off_and_a_paid_invoice_is_left_as_it_is(zo
     assert held(zoho)["write_off_amount"] == 0
 
 
+async def test_by_option_a_draft_is_marked_as_sent_before_it_is_written_off(zoho: Zoho) -> None:
+    world = await a_world(zoho, "invoice")
+    call = called("write_off_invoice", world.view, source=SOURCE, draft="send")
+    done = await app.actions["write_off_invoice"].apply(call, world.session)
+    assert (done.operation, held(zoho)["status"], held(zoho)["write_off_amount"]) == ("written", "paid", 100)
+
+
 async def test_a_void_invoice_is_neither_mailed_nor_marked_as_sent(zoho: Zoho) -> None:
     world = await a_world(zoho, "sent")
     world.by_hand("POST", "invoices/${invoice}/status/void")

@@ -111,6 +111,7 @@ class MarkInvoicePaid(_SetStatus):
     name: ClassVar[str] = "mark_invoice_paid"
     title: ClassVar[str] = "Mark an invoice as paid"
     status: ClassVar[str] = "PAID"
+    as_well: ClassVar[frozenset[str]] = frozenset(("REFUND_INITIATED", "REFUND_COMPLETED"))
 
 
 class VoidInvoice(_SetStatus):

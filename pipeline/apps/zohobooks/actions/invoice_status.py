@@ -39,11 +39,15 @@ class VoidInvoiceInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class WriteOffInvoiceInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`invoice_id` is Zoho's, or `source` the object it was made of. `missing` says what to do where there is none."""
+    """`invoice_id` is Zoho's, or `source` the object it was made of. `missing` says what to do where there is none.
+
+    `draft`: one that was not sent yet is left to a person, or marked as sent first.
+    """
 
     invoice_id: str = ""
     source: ObjectRef | None = None
     missing: Missing = "skip"
+    draft: Literal["refuse", "send"] = "refuse"
 
 
 class InvoiceStatusOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +105,7 @@ class _AfterLook:
     output: type[InvoiceStatusOutput] = InvoiceStatusOutput
     mark: ClassVar[str]
     path: ClassVar[tuple[str, ...]]
+    most: ClassVar[int] = 3
 
     def plan(self, input: Any, view: View) -> Plan:
         target = find(view, INVOICE, input.invoice_id, input.source, input.missing)
@@ -110,7 +115,7 @@ class _AfterLook:
             return Unchanged(_output(target, self.mark), target.ref)
         settings = settings_of(view)
         request = INVOICE.post(settings, target.id, *self.path)
-        return Call("write", request, most=3, source=target.source, state=(settings, target, input))
+        return Call("write", request, most=self.most, source=target.source, state=(settings, target, input))
 
     def done(self, invoice: Any) -> bool:
         """Whether nothing is left to do."""
@@ -126,6 +131,8 @@ class _AfterLook:
         done = "unchanged"
         if not self.done(invoice):
             self.check(invoice, input)
+            if text(invoice, "status") == "draft" and getattr(input, "draft", "") == "send":
+                await session.send(INVOICE.post(settings, target.id, "status", "sent"))
             await session.send(call.request)
             invoice = await read(session, settings, INVOICE, target.id)
             done = "written"
@@ -169,8 +176,9 @@ class WriteOffInvoice(_AfterLook):
     name: ClassVar[str] = "write_off_invoice"
     title: ClassVar[str] = "Write off what is open of an invoice"
     safe: ClassVar[str] = "The invoice is read first; one with nothing open is left as it is."
-    calls: ClassVar[str] = "3; 1 where nothing is open; 0 where we did it before"
+    calls: ClassVar[str] = "3; 4 for a draft; 1 where nothing is open; 0 where we did it before"
     input: type[WriteOffInvoiceInput] = WriteOffInvoiceInput
+    most: ClassVar[int] = 4
     mark: ClassVar[str] = "written_off"
     path: ClassVar[tuple[str, ...]] = ("writeoff",)
 
@@ -178,10 +186,10 @@ class WriteOffInvoice(_AfterLook):
         return text(invoice, "status") in ("paid", "void") or not amount_of(invoice, "balance")
 
     def check(self, invoice: Any, input: WriteOffInvoiceInput) -> None:
-        if text(invoice, "status") == "draft":
+        if input.draft == "refuse" and text(invoice, "status") == "draft":
             raise Refused(
                 f"invoice {text(invoice, 'invoice_number')} in Zoho Books is a draft, which nobody owes: mark it as "
-                "sent first, or make it void",
+                "sent first, make it void, or set draft to send",
                 cause="conflict",
                 code="draft",
             )

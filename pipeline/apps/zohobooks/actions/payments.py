@@ -23,7 +23,7 @@ from pipeline.apps.zohobooks.versions import DELETED as GONE
 from pipeline.apps.zohobooks.versions import version_of
 from pipeline.apps.zohobooks.ways import way_of, without_field
 from pipeline.apps.zohobooks.wire import keyed, request, text
-from pipeline.errors import Refused
+from pipeline.errors import Refused, Retry
 from pipeline.schemas.documents import Payment
 from pipeline.schemas.records import ObjectRef
 
@@ -280,4 +280,9 @@ async def _pay_what_is_open(
     if amount <= 0:
         return None
     rows = [{"invoice_id": id_, "amount_applied": part} for id_, part in kept.items()]
-    return await _send(session, paid, {**paid.body, "amount": amount, "invoices": rows})
+    try:
+        return await _send(session, paid, {**paid.body, "amount": amount, "invoices": rows})
+    except Refused as error:
+        if error.code != refused.code:
+            raise
+        raise Retry("less became open while it was looked at", code=error.code) from error
