@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 from collections.abc import Iterator, Mapping
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 import pytest
+import structlog
 
+from pipeline.cli.main import main
 from pipeline.cli.run import Role
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.operations.reader import ends_of
+from pipeline.operations.settle import Watchman
 from pipeline.sandbox.wire import Json
 from pipeline.schemas.records import Status
 from tests.e2e.conftest import running
@@ -50,6 +56,10 @@ class Walker(Protocol):
     def link(self, flow: str, options: Mapping[str, str]) -> None:
         """Off, with both connections; its id is the flow's. Then on."""
 
+    def off(self, link: str) -> None: ...
+
+    def close(self) -> None: ...
+
     def run(self, event: str, link: str) -> Json:
         """The run of an event through a link, as soon as it has ended."""
 
@@ -73,6 +83,9 @@ class OverHttp:
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
+    def close(self) -> None:
+        self._client.close()
+
     def apps(self) -> Mapping[str, list[str]]:
         return {app["name"]: app["triggers"] for app in self("GET", "/apps")}
 
@@ -93,6 +106,9 @@ class OverHttp:
         assert self("POST", "/links", json=body)["state"] == "off"
         assert self("POST", f"/links/{flow}/enable")["state"] == "on"
 
+    def off(self, link: str) -> None:
+        assert self("POST", f"/links/{link}/disable")["state"] == "off"
+
     def run(self, event: str, link: str) -> Json:
         found: list[Json] = []
 
@@ -108,7 +124,7 @@ class OverHttp:
 
 
 class OnCommandLine:
-    """Every step is a command, as it is typed."""
+    """Every step is a command, as it is typed; in this process, because there are many."""
 
     name = "cli"
 
@@ -116,9 +132,20 @@ class OnCommandLine:
         self._machine = machine
 
     def __call__(self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> list[Json]:
-        done = self._machine.pipeline(*arguments, "--json", stdin=stdin, environment=environment)
-        assert done.returncode == 0, done.stderr + done.stdout
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        out, err = io.StringIO(), io.StringIO()
+        handlers = logging.getLogger().handlers[:]
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in {**self._machine.environment, **(environment or {})}.items():
+                patch.setenv(name, value)
+            patch.setattr("sys.stdin", io.StringIO(stdin))
+            code = main([*arguments, "--json"])
+        logging.getLogger().handlers[:] = handlers
+        structlog.reset_defaults()
+        assert code == 0, err.getvalue() + out.getvalue()
+        return [json.loads(line) for line in out.getvalue().splitlines()]
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
     def apps(self) -> Mapping[str, list[str]]:
         return {app["name"]: app["triggers"] for app in self("apps", "list")}
@@ -144,6 +171,9 @@ class OnCommandLine:
         self("links", "add", flow, *self._connections(), *_options(options), "--off")
         self("links", "enable", flow)
 
+    def off(self, link: str) -> None:
+        self("links", "disable", link)
+
     def run(self, event: str, link: str) -> Json:
         ((page,),) = [self("runs", "list", "--event", event, "--link", link)]
         return self("runs", "show", page["runs"][0]["id"])[0]
@@ -157,13 +187,17 @@ class OnCommandLine:
 
 @pytest.mark.parametrize("way", [OverHttp, OnCommandLine])
 def test_from_the_list_of_apps_to_ids_that_are_found_both_ways(machine: Machine, way: type[Any]) -> None:
-    walker: Walker = way(machine)
-    apps = walker.apps()
-    assert "account.created" in apps["togai"]
-    assert "contact.created" in apps["zohobooks"]
-    _connect(machine, walker)
-    outbound(machine, walker)
-    inbound(machine, walker)
+    walker: Walker
+    with closing(way(machine)) as walker:
+        apps = walker.apps()
+        assert "account.created" in apps["togai"]
+        assert "contact.created" in apps["zohobooks"]
+        _connect(machine, walker)
+        outbound(machine, walker)
+        inbound(machine, walker)
+        for flow in (f"out-{walker.name}", f"in-{walker.name}"):
+            walker.off(flow)
+    Watchman(machine.here.access, machine.here.topics, machine.here.codec).settled(timeout=PATIENCE)
 
 
 def outbound(machine: Machine, walker: Walker) -> None:
@@ -173,15 +207,14 @@ def outbound(machine: Machine, walker: Walker) -> None:
     account = machine.twins.account(machine.twins.bulk(1, 0, seed=sum(map(ord, walker.name))).contacts[0])
     id_ = account["id"]
 
-    watched, writes = [spec.name for spec in machine.here.topics.specs()], machine.twins.writing_calls()
+    watched = machine.here.topics.carried_out()
+    before, writes = ends_of(machine.here.access, watched), machine.twins.writing_calls()
     seen = walker.preview(text, options, event=account)
     assert [(one["plan"], one["connection"]) for one in seen["actions"]] == [
         ("create", f"zohobooks-{walker.name}"),
         ("write", f"togai-{walker.name}"),
     ]
-    before = ends_of(machine.here.access, watched)
-    again = walker.preview(text, options, event=account)
-    assert (again, ends_of(machine.here.access, watched)) == (seen, before), "a preview writes no record"
+    assert ends_of(machine.here.access, watched) == before, "a preview sends no command"
     assert machine.twins.writing_calls() == writes, "and makes no writing call"
 
     walker.create(text)
@@ -235,7 +268,6 @@ def inbound(machine: Machine, walker: Walker) -> None:
     assert machine.twins.setting("ACCOUNT", id_, f"Books-{walker.name}") == id_
     assert {("togai", "account", id_), ("zohobooks", "contact", id_)} <= _counterparts(machine, id_)
     assert walker.run(sent, flow)["run"]["status"] == "success"
-    assert walker.counts(flow)["success"] == 1
 
 
 # --- what is set up and read off ----------------------------------------------------------------------------------
@@ -275,7 +307,5 @@ def _options(options: Mapping[str, str]) -> list[str]:
 
 
 def _counterparts(machine: Machine, id_: str) -> set[tuple[str, str, str]]:
-    done = machine.pipeline("mapping", "get", id_, "--json")
-    assert done.returncode == 0, done.stderr
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    return {(row["other"]["app"], row["other"]["type"], row["other"]["id"]) for row in rows}
+    """As `pipeline mapping get` finds them."""
+    return {(pair.other.app, pair.other.type, pair.other.id) for pair in machine.here.lookup().mapping(id_)}
