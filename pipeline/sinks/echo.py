@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
-from pipeline.apps.base import App
+from pipeline.apps.base import App, Applied
 from pipeline.schemas.records import ObjectRef
 from pipeline.sinks.mappings import MappingTable
 
@@ -22,3 +23,15 @@ def echo_of(  # noqa: PLR0917
         if found is not None and found.ours and found.version == version:
             return scope
     return ""
+
+
+def unclaimed(done: Applied, scope: str, mappings: MappingTable) -> Applied:
+    """What an action that wrote nothing achieved, without the version that it found: that one is somebody else's.
+
+    A person may have given it to the object, and the event that tells of it would else end as an echo.
+    """
+    if done.pair is None or done.operation != "unchanged":
+        return done
+    before = mappings.get(scope, done.pair.destination)
+    theirs = before.version if before is not None and before.ours else ""
+    return replace(done, pair=replace(done.pair, theirs=theirs))

@@ -18,6 +18,7 @@ from pipeline.schemas.records import Command, Lane, LedgerState, Status, mapping
 from pipeline.sinks import records
 from pipeline.sinks.backoff import backoff
 from pipeline.sinks.checking import Checks, wait_until
+from pipeline.sinks.echo import unclaimed
 from pipeline.sinks.ending import events, write_ending
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.ledger import erase, store
@@ -326,6 +327,7 @@ class Owner:
 
     def _applied(self, entry: Entry, done: Applied, tick: Tick, *, echo: str = "") -> None:
         """`echo`: what was fetched is a write of ours to this pair of connections."""
+        done = unclaimed(done, entry.command.scope, self.shared.mappings)
         if done.pair is not None:
             clash = self.shared.mappings.clash(entry.command.scope, done.pair)
             if clash:

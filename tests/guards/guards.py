@@ -572,6 +572,14 @@ POLLS = (
         f"{_POLLING}test_a_step_whose_events_or_cursor_cannot_be_written_gives_neither_and_stops_nothing",
     ),
     Guard(
+        "version-not-ours",
+        "a version that was found and not written is not taken for ours",
+        "pipeline/sinks/echo.py",
+        'theirs = before.version if before is not None and before.ours else ""',
+        "theirs = done.pair.theirs",
+        "sinks/test_versions.py::test_a_version_that_was_found_and_not_written_is_not_taken_for_ours",
+    ),
+    Guard(
         "polls-in-turn",
         "a poll that always has more to look at does not keep the others from it",
         "pipeline/sinks/polling.py",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pipeline.apps.base import Pair, Plan, Unchanged, View
+import pytest
+
+from pipeline.apps.base import Applied, Pair, Plan, Unchanged, View
 from pipeline.schemas.records import Status
 from pipeline.sinks.entry import Entry
 from pipeline.sinks.tick import Tick
-from tests.sinks.test_owner import results
+from tests.sinks.test_owner import advance, answer, results
 from tests.sinks.toy import T0, TOPICS, NeedInput, command, owner, ref, thing
 
 
@@ -42,3 +44,21 @@ def test_a_newer_version_of_the_same_content_is_noted_without_a_call() -> None:
     found = each.shared.mappings.get("c+src", ref("p"))
     assert found is not None
     assert found.version == "3"
+
+
+@pytest.mark.parametrize(
+    ("operation", "before", "version"),
+    [("written", None, "found"), ("unchanged", None, ""), ("unchanged", "earlier", "earlier")],
+)
+def test_a_version_that_was_found_and_not_written_is_not_taken_for_ours(
+    operation: str, before: str | None, version: str
+) -> None:
+    each = owner()
+    if before is not None:
+        each.shared.mappings.put("c+src", Pair(ref("p"), thing("1"), theirs=before))
+    each.add(Entry(command("a"), "t", 0, T0))
+    (start,) = advance(each).starts
+    answer(each, start, Applied(operation, {}, thing("1"), Pair(ref("p"), thing("1"), hash="v", theirs="found")))
+    row = each.shared.mappings.get("c+src", thing("1"))
+    assert row is not None
+    assert row.version == version
