@@ -119,8 +119,10 @@ def _set_paused(id: str, paused: bool, json: bool) -> None:
 
     output = Output(json=json)
     with installation(say=output.note) as here:
-        stopped = connection_shown(here, id).stopped
-        changed = manage.set_paused(here, id, paused, anew=bool(stopped) and not paused)
+        # A pause does not wait for what there is to say about it.
+        stopped = "" if paused else connection_shown(here, id).stopped
+        changed = manage.set_paused(here, id, paused, anew=bool(stopped))
+        stopped = connection_shown(here, id).stopped if paused else stopped
     now = "is paused: its commands wait" if paused else "is not paused: its commands go on"
     text = f"{id} {now}" if changed else f"{id} {now}, as before"
     if stopped:

@@ -9,6 +9,9 @@ from fastapi import Request, Response
 
 from pipeline.gateway.intake import Rejected
 
+API = "/api"
+"""Below it is the control API."""
+
 
 class Refusal(Exception):
     """Nothing of the request was accepted. `errors` name the events of a batch by index."""
@@ -43,9 +46,10 @@ def accepted(ids: Sequence[str]) -> Response:
     return json_answer(202, {"accepted": len(ids), "ids": ids})
 
 
-async def refused(_: Request, error: Exception) -> Response:
-    """The handler of `Refusal`."""
+async def refused(request: Request, error: Exception) -> Response:
+    """The handler of `Refusal`. Senders are told that nothing was accepted; to the control API nothing is sent."""
     if not isinstance(error, Refusal):
         raise error
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
-    return problem(error.status, error.code, str(error), errors=error.errors, headers=headers, more={"accepted": 0})
+    more = {} if request.url.path.startswith(f"{API}/") else {"accepted": 0}
+    return problem(error.status, error.code, str(error), errors=error.errors, headers=headers, more=more)

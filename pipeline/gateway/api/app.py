@@ -9,10 +9,11 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
+from pipeline.gateway.answers import API
 from pipeline.gateway.api.apps import apps_router
 from pipeline.gateway.api.connections import connections_router
 from pipeline.gateway.api.flows import flows_router
-from pipeline.gateway.api.guard import API, Guard
+from pipeline.gateway.api.guard import Guard
 from pipeline.gateway.api.links import links_router
 from pipeline.gateway.api.parts import Api
 from pipeline.gateway.api.problems import RESPONSES, add_problem_handlers

@@ -14,9 +14,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.gateway.answers import problem
+from pipeline.gateway.answers import API, problem
 
-API = "/api"
 MAX_BODY_BYTES = 1024 * 1024
 """Flows with their samples are some kilobytes."""
 

@@ -12,7 +12,17 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from pipeline.control.places import Fault, Faults
-from pipeline.errors import ConfigurationError, Conflict, NotThere, PipelineError, Refused, Stopped
+from pipeline.errors import (
+    ConfigurationError,
+    Conflict,
+    InDoubt,
+    NotThere,
+    PipelineError,
+    Refused,
+    Retry,
+    Stopped,
+    Wait,
+)
 from pipeline.gateway.answers import problem
 from pipeline.gateway.events import RETRY_AFTER_SECONDS
 from pipeline.kafka.errors import KafkaUnavailable, RestoreStalled
@@ -81,7 +91,7 @@ async def _pipeline_error(_: Request, error: Exception) -> Response:
             return problem(409, "conflict", str(error))
         case ConfigurationError():
             return problem(422, "mistake", str(error))
-        case KafkaUnavailable() | RestoreStalled() | DatabaseUnavailable():
+        case KafkaUnavailable() | RestoreStalled() | DatabaseUnavailable() | Retry() | Wait() | InDoubt():
             return problem(503, "unavailable", str(error), headers=later)
         case Stopped() | Refused():
             return problem(422, "refused", str(error))

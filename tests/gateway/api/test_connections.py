@@ -126,7 +126,8 @@ def test_an_app_that_refuses_the_credentials_is_told_in_its_own_words_and_one_th
     away = books(both, "Away")
     away["settings"]["accounts_url"] = "http://127.0.0.1:1"
     answer = served.client.post(URL, json=away)
-    assert (answer.status_code, answer.json()["code"]) == (503, "failed")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), answer.text
+    assert set(answer.json()) == {"code", "message", "errors"}
     assert answer.headers["retry-after"]
     assert not [row for row in good(served.client.get(URL)) if row["name"] in ("Refused", "Away")]
 
