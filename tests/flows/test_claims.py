@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.apps.registry import load_apps
 from pipeline.flows.claims import rivals
-from pipeline.flows.compile import load_flow
+from pipeline.flows.compile import CompiledFlow, load_flow
 from pipeline.flows.exclusion import exclude, facts
 from pipeline.schemas.records import Link
 from tests.flows.toy import FLOW, toy_apps
@@ -98,3 +99,28 @@ def test_what_is_seen_to_be_excluded(one: str, two: str, excluded: bool) -> None
     options = {"word": "x"}
     assert exclude(facts(one, options), facts(two, options)) is excluded
     assert exclude(facts(two, options), facts(one, options)) is excluded
+
+
+def test_a_setting_is_named_by_its_id_whatever_its_value() -> None:
+    apps = load_apps()
+
+    def flow(id: str, setting: str, value: str) -> CompiledFlow:
+        given = f"{{entity_type: ACCOUNT, entity_id: '${{trigger.subject}}', id: {setting}, value: {value}}}"
+        text = f"""\
+id: {id}
+name: {id}
+type: outbound
+trigger: {{app: togai, event: account.created}}
+actions: [{{id: setting, app: togai, action: put_setting, input: {given}}}]
+"""
+        return load_flow(text, apps)
+
+    def link(id: str) -> Link:
+        return Link(id=id, flow=id, flow_version="1", connections={"togai": "togai-main"})
+
+    assert rivals(flow("a", "Id", "one"), link("a"), flow("b", "Id", "two"), link("b")) == ["togai put_setting"]
+    assert rivals(flow("a", "Id", "one"), link("a"), flow("b", "OtherId", "one"), link("b")) == []
+
+
+def test_many_links_may_ask_zoho_books_for_the_same_customer() -> None:
+    assert load_apps()["zohobooks"].actions["ensure_contact"].shared  # type: ignore[attr-defined]
