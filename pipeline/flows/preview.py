@@ -187,11 +187,23 @@ class _Walk:
         return linked.clauses.hold(roots(linked.clauses, self._link, run, self._values))
 
     def _plan(self, linked: LinkedAction, built: Mapping[str, Any]) -> Plan:
-        definition = linked.action.definition
+        definition, view = linked.action.definition, self._views[linked.action.app]
         try:
-            return definition.plan(msgspec.convert(built, definition.input), self._views[linked.action.app])
+            plan = definition.plan(msgspec.convert(built, definition.input), view)
         except Refused as error:
             return Refuse(str(error), error.cause, error.code)
+        return _clash(plan.source, view) or plan if isinstance(plan, Call) and plan.source else plan
+
+
+def _clash(source: ObjectRef, view: View) -> Refuse | None:
+    """Where two objects are mapped to what would be written: then it is written for neither, as in the sinks."""
+    found = view.mapped(source)
+    back = view.mapped(found.other) if found is not None else None
+    if found is None or back is None or back.other == source:
+        return None
+    there, other = found.other, back.other
+    message = f"{there.app} {there.type} {there.id} is mapped to {other.type} {other.id}, too; remove one of the two"
+    return Refuse(message, "conflict", "mapping_clash")
 
 
 def plan_word(plan: Plan | None) -> str:

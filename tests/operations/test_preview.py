@@ -96,6 +96,15 @@ def test_the_same_event_is_a_create_then_an_update_then_unchanged_as_the_mapping
     assert ends_of(house.access, watched) == before, "nothing was written anywhere"
 
 
+def test_an_object_that_two_are_mapped_to_is_refused_for_either(house: House, looking: Previewer) -> None:
+    theirs = ObjectRef(app="zohobooks", type="contact", id="7")
+    for id_ in ("acme", "other"):
+        mapped(house, ObjectRef(app="togai", type="account", id=id_), theirs, "")
+    contact = looking.preview(Asked(ACCOUNTS, link="accounts", data=account()), stored()).actions[0]
+    assert (contact.plan, contact.request) == ("refuse", None)
+    assert contact.message.startswith("zohobooks contact 7 is mapped to account other, too")
+
+
 def plan_hash(looking: Previewer, asked: Asked) -> str:
     linked = linked_for(asked, stored())
     views = looking.views(linked, stored())
