@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.apps.base import App, StartupCheck, Transport
-from pipeline.apps.transport import HttpTransport
 from pipeline.control.connections import check, connect
 from pipeline.control.files import Desired, read_files
 from pipeline.control.plan import ApplyPlan, Change, FlowCheck, PlannedConnection, make_plan
@@ -49,6 +48,13 @@ class Done:
         return not self.remedy
 
 
+def _http() -> Transport:
+    # A third of a second to import, which commands that call no app need not wait for.
+    from pipeline.apps.transport import HttpTransport
+
+    return HttpTransport()
+
+
 @dataclass(frozen=True, slots=True)
 class Applier:
     """The function behind `pipeline apply`, `check` and `connect`, and behind the API.
@@ -60,7 +66,7 @@ class Applier:
     apps: Mapping[str, App]
     check_flow: FlowCheck
     box: SecretBox
-    transport: Callable[[], Transport] = HttpTransport
+    transport: Callable[[], Transport] = _http
     probe: bool = True
 
     def plan(self, files: Iterable[Path], stored: ControlSnapshot, *, key_lost: bool = False) -> ApplyPlan:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 OTHER = {"togai": "togai-beside", "books": "books-beside"}
 ACCOUNTS = 20
-SLOW = 0.3
+SLOW = 1.0
 """Seconds a call takes until the pause is there: a command line needs a second or two."""
 
 
