@@ -22,8 +22,8 @@ $(READY): pyproject.toml
 demo: $(READY) ## Togai accounts and invoices arrive in Zoho Books, through a real Kafka, in under 90 s
 	@$(BIN)/pipeline demo
 
-test: $(READY) ## every test, on a real Kafka
-	@$(BIN)/python -m pytest
+test: $(READY) ## every test, on a real Kafka: two at once, each with a broker of its own
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(READY) ## ruff, mypy --strict, import-linter, deptry
 	@$(BIN)/ruff check .
