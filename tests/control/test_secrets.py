@@ -76,6 +76,7 @@ def test_after_a_key_was_replaced_old_values_stay_readable_and_new_ones_use_the_
         (f"a:{base64.b64encode(OLD).decode()},b:%%%", "key number 2 is not"),
         (f"a:{base64.b64encode(OLD).decode()},a:{base64.b64encode(NEW).decode()}", "'a' is there twice"),
     ],
+    ids=["no colon", "too short", "no base64", "twice"],
 )
 def test_keys_that_are_no_keys_are_refused_by_number_without_showing_them(
     tmp_path: Path, keys: str, message: str
