@@ -5,6 +5,7 @@ Its `ccompat` API is Confluent's. https://www.apicur.io/registry/
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tarfile
 import time
@@ -40,7 +41,11 @@ def unpacked(jars: JarSource) -> Path:
         incoming = archive.parent / f".incoming-{time.monotonic_ns()}"
         with tarfile.open(archive) as packed:
             packed.extractall(incoming, filter="data")
-        incoming.rename(folder)
+        try:
+            incoming.rename(folder)
+        except OSError:
+            # Another process of this run was first; its folder holds the same.
+            shutil.rmtree(incoming)
     return folder
 
 

@@ -26,7 +26,7 @@ ACCOUNTS = 3
 LOSSES = {Size.SHORT: 1, Size.LONG: 8}
 BREAKS = {Size.SHORT: 4, Size.LONG: 30}
 PATIENCE = 60.0
-TRIES = 3
+TRIES = 8
 """Backlogs until an agent must have heard of what was written to `control`."""
 
 
