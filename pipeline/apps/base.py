@@ -443,6 +443,14 @@ class App(Protocol):
 
 
 @runtime_checkable
+class NamesItsPlace(Protocol):
+    """What an app has besides where its settings say what a connection leads to."""
+
+    def place(self, settings: Mapping[str, Any]) -> str:
+        """The same text for all connections that see the same objects; "" where it is not said. Never raises."""
+
+
+@runtime_checkable
 class ChecksSecrets(Protocol):
     """What an app has besides where it sees that secrets will not do before anybody is asked."""
 

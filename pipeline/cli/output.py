@@ -58,6 +58,8 @@ class Output:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Mapping):
+        value = [f"{name}: {each}" for name, each in value.items()]
     if isinstance(value, list | tuple):
         return escape(_harmless(", ".join(map(str, value))))
     if isinstance(value, bool):

@@ -100,7 +100,7 @@ def _supervise(here: "Installation") -> int:
         roles=[spec.name for spec in specs],
         kafka=here.access.bootstrap_servers,
         gateway=f"http://{here.settings.gateway_host}:{here.settings.gateway_port}",
-        api_token=token,
+        api=f"behind the token in {token}",
     )
     with Stop() as stop:
         return Supervisor(specs, on_tick=watch_broker).run(stop)

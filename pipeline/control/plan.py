@@ -13,6 +13,7 @@ from pipeline.apps.base import App, ChecksSecrets
 from pipeline.control.connections import locked, same_secrets
 from pipeline.control.files import ConnectionForm, Desired, LinkForm, Written, form_faults
 from pipeline.control.hooks import resealed_hook
+from pipeline.control.joined import joined_otherwise, place_of
 from pipeline.control.places import Fault, Faults
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import ControlSnapshot
@@ -156,6 +157,10 @@ class _Planner:
         self._desired, self._stored, self._apps, self._check_flow, self._box = desired, stored, apps, check_flow, box
         self.faults = list(desired.faults)
         self._app_of = {id: connection.app for id, connection in stored.connections.items()}
+        self._places = {
+            id: place_of(apps.get(connection.app), id, connection.settings)
+            for id, connection in stored.connections.items()
+        }
         self._checked: dict[str, CheckedFlow] = {}
         self._applied: set[str] = set()
         self._versions: dict[tuple[str, str], CheckedFlow | None] = {}
@@ -171,6 +176,7 @@ class _Planner:
             links += self._moved_links({written.form.id for written in self._desired.links})
         if not self.faults:
             self._rivals(links)
+            self._joined(links)
         return ApplyPlan(tuple(connections), tuple(flows), tuple(links))
 
     def _once(self, kind: str, all_written: Sequence[Written]) -> None:
@@ -186,6 +192,7 @@ class _Planner:
         before = len(self.faults)
         # Known even where it is faulty, and fit for any app: a link to it is not a second fault.
         self._app_of[form.id] = form.app if form.app in self._apps else ""
+        self._places[form.id] = place_of(self._apps.get(form.app), form.id, form.settings)
         app = self._apps.get(form.app)
         if app is None:
             installed = ", ".join(self._apps)
@@ -363,6 +370,15 @@ class _Planner:
                 written = places.get(new)
                 self.faults.append(written.fault(message, "flow") if written else Fault(f"link {new}", message))
             others.append((link, flow))
+
+    def _joined(self, changes: Sequence[Change]) -> None:
+        """Links that would join two places a second time, through other connections."""
+        changed = {change.id: change.record for change in changes if isinstance(change.record, Link)}
+        written = {one.form.id: one for one in self._desired.links}
+        for id, message in joined_otherwise({**self._stored.links, **changed}.values(), changed, self._places):
+            self.faults.append(
+                written[id].fault(message, "connections") if id in written else Fault(f"link {id}", message)
+            )
 
     def _flow_of(self, link: Link) -> CheckedFlow | None:
         """The version that a link runs; None where it is gone or broken, which is told where events are decided."""

@@ -23,4 +23,4 @@ async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
 
 
 def _too_large(limit: int) -> Refusal:
-    return Refusal(413, "too_large", f"the body is larger than {limit} bytes: send fewer events at once")
+    return Refusal(413, "too_large", f"the body is larger than {limit} bytes; send less at once")

@@ -41,6 +41,8 @@ def version(time: datetime | None) -> str:
 def party_of_account(account: togai.Account) -> documents.Party:
     """The account; what it lacks of mail and address is its customer's, where the fetch brought that along."""
     parent = account.customer
+    if not account.name:
+        raise _nameless(ACCOUNT, account.id)
     email = account.primary_email or (parent.primary_email if parent else None) or ""
     billing = account.billing_information or togai.BillingInformation()
     others = (*(billing.email_recipients or ()), *(billing.additional_email_recipients or ()))
@@ -49,7 +51,7 @@ def party_of_account(account: togai.Account) -> documents.Party:
     return documents.Party(
         type=ACCOUNT,
         id=account.id,
-        name=account.name or account.id,
+        name=account.name,
         company=(parent.name if parent else "") or "",
         email=email,
         other_emails=_others(email, others),
@@ -62,15 +64,22 @@ def party_of_account(account: togai.Account) -> documents.Party:
 
 
 def party_of_customer(customer: togai.Customer) -> documents.Party:
+    if not customer.name:
+        raise _nameless(CUSTOMER, customer.id)
     return documents.Party(
         type=CUSTOMER,
         id=customer.id,
-        name=customer.name or customer.id,
+        name=customer.name,
         email=customer.primary_email or "",
         phone=(customer.address.phone_number if customer.address else None) or "",
         address=_address(customer.address),
         version=version(customer.updated_at),
     )
+
+
+def _nameless(noun: str, id_: str) -> Refused:
+    """Togai's have a name each: without it this is a part of the object, and would empty what the books hold."""
+    return Refused(f"{noun} {id_} has no name: send the whole object, or a hint", cause="invalid", code="no_name")
 
 
 def invoice_document(invoice: togai.Invoice) -> documents.Invoice:

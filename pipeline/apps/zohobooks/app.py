@@ -55,6 +55,11 @@ class ZohoBooksApp:
         form = ZohoBooksSettings.model_validate(settings)
         return form.quiet_seconds + (form.lag_seconds if form.unique_field == "preferred" else 0.0)
 
+    def place(self, settings: Mapping[str, Any]) -> str:
+        """Organisation ids are unique over all data centres."""
+        found = settings.get("organization_id")
+        return found if isinstance(found, str) else ""
+
     def party(self, trigger: str, data: Any) -> str:
         return party_of(trigger, data)
 

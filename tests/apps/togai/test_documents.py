@@ -68,8 +68,15 @@ def test_an_account_without_mail_and_address_takes_its_customers() -> None:
     assert found.address.city == "Florence"
 
 
-def test_the_least_account_is_a_party_named_by_its_id() -> None:
-    assert party("account", {"id": "a", "primaryEmail": None}) == documents.Party(type="account", id="a", name="a")
+def test_the_least_account_is_a_party_of_its_name_alone() -> None:
+    least = {"id": "a", "name": "Acme", "primaryEmail": None}
+    assert party("account", least) == documents.Party(type="account", id="a", name="Acme")
+
+
+@pytest.mark.parametrize("noun", ["account", "customer"])
+def test_a_part_of_an_object_without_its_name_is_refused_and_empties_nothing(noun: str) -> None:
+    with pytest.raises(Refused, match=f"{noun} a has no name: send the whole object, or a hint"):
+        party(noun, {"id": "a"})
 
 
 def test_a_customer_is_a_party_with_a_version() -> None:
