@@ -23,7 +23,7 @@ demo: $(READY) ## Togai accounts and invoices arrive in Zoho Books, through a re
 	@$(BIN)/pipeline demo
 
 test: $(READY) ## every test, on a real Kafka: two at once, each with a broker of its own
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## ruff, mypy --strict, import-linter, deptry
 	@$(BIN)/ruff check .

@@ -26,8 +26,10 @@ ACCOUNTS = 3
 LOSSES = {Size.SHORT: 1, Size.LONG: 8}
 BREAKS = {Size.SHORT: 4, Size.LONG: 30}
 PATIENCE = 60.0
-TRIES = 8
+TRIES = 3
 """Backlogs until an agent must have heard of what was written to `control`."""
+ACCOUNTS_FLOW = "togai-account-to-zohobooks-contact"
+"""The one that is broken: it starts with what the backlogs hold."""
 
 
 class Rounds:
@@ -164,7 +166,7 @@ Broken = tuple[list[Controlled], tuple[str, ...]]
 
 def _flow(flows: list[FlowVersion], change: tuple[str, str], words: tuple[str, ...]) -> Broken:
     """A version of the accounts' flow that was good once, and a link of it."""
-    good = next(flow for flow in flows if "account" in flow.id)
+    good = next(flow for flow in flows if flow.id == ACCOUNTS_FLOW)
     assert change[0] in good.text
     text = good.text.replace(*change, 1)
     flow = FlowVersion(id="broken", version="v1", text=text, file="broken.yaml")
@@ -177,7 +179,7 @@ def _link(flow: str, version: str, **parts: object) -> Link:
 
 
 def _of_good(flows: list[FlowVersion], **parts: object) -> list[Controlled]:
-    good = next(flow for flow in flows if "account" in flow.id)
+    good = next(flow for flow in flows if flow.id == ACCOUNTS_FLOW)
     return [_link(good.id, good.version, **parts)]
 
 
@@ -218,7 +220,7 @@ _BROKEN: dict[str, Callable[[list[FlowVersion], random.Random], Broken]] = {
 
 
 def _half(flows: list[FlowVersion], rng: random.Random) -> list[Controlled]:
-    good = next(flow for flow in flows if "account" in flow.id)
+    good = next(flow for flow in flows if flow.id == ACCOUNTS_FLOW)
     text = good.text[: rng.randint(1, len(good.text) // 2)]
     return [FlowVersion(id="broken", version="v1", text=text), _link("broken", "v1")]
 

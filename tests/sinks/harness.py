@@ -37,7 +37,7 @@ from pipeline.settings import Settings
 from tests.e2e.record import Record, counted
 from tests.e2e.twins import NO_LIMITS, ROOT, Twins, twins
 
-PATIENCE = 40.0
+PATIENCE = 120.0
 """Seconds after which what has not come will not come; a test that goes well never gets near it."""
 SOURCE = "togai-main"
 BOOKS = "books"

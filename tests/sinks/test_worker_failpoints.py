@@ -14,15 +14,17 @@ from pipeline.kafka.clients import KafkaAccess
 from tests.sinks.harness import backlog, bench
 
 SINK_POINTS = sorted(point for point in POINTS if point.startswith("sinks."))
+AT_ONCE = 7
+"""Workers started at a time."""
 DEADLY = {"sinks.partition.restored": 1, "sinks.partition.drained": 1, "sinks.command.taken": 10}
 """Which time it kills; of the others the fourth, so that work is done and more is under way."""
 
 
 @pytest.fixture(scope="module")
 def killed(kafka: KafkaAccess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[None]]]:
-    """All at once, each on topics of its own: most of their time is waiting for a session to end."""
+    """Many at once, each on topics of its own: most of their time is waiting for a session to end."""
     directory = tmp_path_factory.mktemp("killed")
-    with ThreadPoolExecutor(len(SINK_POINTS)) as threads:
+    with ThreadPoolExecutor(AT_ONCE) as threads:
         yield {point: threads.submit(_kill_at, point, kafka, directory) for point in SINK_POINTS}
 
 
