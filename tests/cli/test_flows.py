@@ -127,7 +127,9 @@ def test_a_new_version_is_shadowed_and_promoted_on_the_command_line(
     file = tmp_path / "new.yaml"
     file.write_text(cli("flows", "show", READY).out.replace("!has(data.status) || data", "data"))
     [started] = cli("flows", "shadow", "start", READY, file, "--json").rows
-    House(connected.access, connected.topics, connected.codec).send([event("e-1", "acme", data={"id": "acme", "name": "Acme"})])
+    House(connected.access, connected.topics, connected.codec).send(
+        [event("e-1", "acme", data={"id": "acme", "name": "Acme"})]
+    )
 
     text = cli("flows", "shadow", "show", READY).out
     assert "1 differ in verdict: matched, then not_matched" in text
