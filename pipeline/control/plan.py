@@ -353,7 +353,6 @@ class _Planner:
     def _rivals(self, changes: Sequence[Change]) -> None:
         """Links that are on and would write the same object, as far as these files switch one of them on or move it."""
         changed = {change.id: change.record for change in changes if isinstance(change.record, Link)}
-        places = {written.form.id: written for written in self._desired.links}
         met: dict[tuple[str, str], list[tuple[Link, CheckedFlow]]] = {}
         for link in ({**self._stored.links, **changed}).values():
             flow = self._flow_of(link) if link.enabled else None
@@ -367,18 +366,19 @@ class _Planner:
                     continue
                 told = other.id if new == link.id else link.id
                 message = rival_message(new, told, flow.event_type, actions)
-                written = places.get(new)
-                self.faults.append(written.fault(message, "flow") if written else Fault(f"link {new}", message))
+                self.faults.append(self._link_fault(new, message, "flow"))
             others.append((link, flow))
 
     def _joined(self, changes: Sequence[Change]) -> None:
         """Links that would join two places a second time, through other connections."""
         changed = {change.id: change.record for change in changes if isinstance(change.record, Link)}
-        written = {one.form.id: one for one in self._desired.links}
         for id, message in joined_otherwise({**self._stored.links, **changed}.values(), changed, self._places):
-            self.faults.append(
-                written[id].fault(message, "connections") if id in written else Fault(f"link {id}", message)
-            )
+            self.faults.append(self._link_fault(id, message, "connections"))
+
+    def _link_fault(self, id: str, message: str, part: str) -> Fault:
+        """At the part of the link in the files; by its name where they do not hold it."""
+        written = next((one for one in self._desired.links if one.form.id == id), None)
+        return written.fault(message, part) if written else Fault(f"link {id}", message)
 
     def _flow_of(self, link: Link) -> CheckedFlow | None:
         """The version that a link runs; None where it is gone or broken, which is told where events are decided."""
