@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.apps.base import App, StartupCheck, Transport
+from pipeline.control.checked import FlowCheck
 from pipeline.control.connections import check, connect
 from pipeline.control.files import Desired, read_files
-from pipeline.control.plan import ApplyPlan, Change, FlowCheck, PlannedConnection, make_plan
+from pipeline.control.plan import make_plan
+from pipeline.control.planned import ApplyPlan, Change, PlannedConnection
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import Controlled, ControlSnapshot
 from pipeline.errors import PipelineError

@@ -2,123 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 
 from pipeline.apps.base import App, ChecksSecrets
+from pipeline.control.checked import CheckedFlow, FlowCheck
 from pipeline.control.connections import locked, same_secrets
 from pipeline.control.files import ConnectionForm, Desired, LinkForm, Written, form_faults
-from pipeline.control.hooks import resealed_hook
 from pipeline.control.joined import joined_otherwise, place_of
 from pipeline.control.places import Fault, Faults
+from pipeline.control.planned import ApplyPlan, Change, PlannedConnection, as_stored
+from pipeline.control.rivals import rivals
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.errors import ConfigurationError
-from pipeline.schemas.codec import Codec
 from pipeline.schemas.records import Connection, FlowVersion, Link
-
-
-class CheckedFlow(Protocol):
-    """What must be known of a flow that compiles: `apps` are those that a link names a connection for."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def apps(self) -> Collection[str]: ...
-
-    @property
-    def event_type(self) -> str:
-        """``<app>.<trigger>``"""
-
-    def option_faults(self, options: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-        """(option, what is wrong with it) of a link's options."""
-
-    def rivals(self, link: Link, other: Any, other_link: Link) -> Sequence[str]:
-        """The actions by which `link` and `other_link`, of the flow `other`, would write the same object."""
-
-
-Row = TypeVar("Row", Connection, Link)
-
-FlowCheck = Callable[[str, str], CheckedFlow]
-"""Compiles a flow's text; the second argument is its file. Raises `ConfigurationError`, one fault a line."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedConnection:
-    """A connection to be written. `secrets` are to be exchanged; None where the stored ones stay."""
-
-    written: Written
-    app: App
-    settings: Mapping[str, Any]
-    secrets: Mapping[str, str] | None
-    stored: Connection | None
-
-    @property
-    def id(self) -> str:
-        return str(self.written.form.id)
-
-    @property
-    def paused(self) -> bool:
-        """What the file says; where it says nothing, as it is."""
-        said: bool | None = self.written.form.paused
-        return said if said is not None else self.stored is not None and self.stored.paused
-
-    @property
-    def name(self) -> str:
-        """As `paused`."""
-        said: str | None = self.written.form.name
-        return said if said is not None else self.stored.name if self.stored is not None else ""
-
-    @property
-    def note(self) -> str:
-        """What should not pass unseen: a file that overrules an operator."""
-        if self.stored is None or self.stored.paused == self.paused:
-            return ""
-        return "the file says paused: true" if self.paused else "resumed: the file says paused: false"
-
-    @property
-    def changed(self) -> bool:
-        kept = self.kept()
-        return kept is None or self.stored != as_stored(kept)
-
-    def hook(self, box: SecretBox) -> str:
-        """The sealed token that its webhook addresses keep; "" where there is none, or its key is lost."""
-        return "" if self.stored is None else resealed_hook(self.stored, box)
-
-    def kept(self) -> Connection | None:
-        """The stored one with the settings of the file; None where there is none to keep."""
-        if self.stored is None or self.secrets is not None:
-            return None
-        return msgspec.structs.replace(self.stored, settings=dict(self.settings), paused=self.paused, name=self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One row to be written, or found as it should be. `what`: ``create`` | ``update`` | ``unchanged``."""
-
-    kind: str
-    id: str
-    what: str
-    record: FlowVersion | Link
-    needs: tuple[str, ...] = ()
-    """Connections that must be stored for it to make sense."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyPlan:
-    """All that files would change, in the order in which it is written: connections, flows, links."""
-
-    connections: tuple[PlannedConnection, ...]
-    flows: tuple[Change, ...]
-    links: tuple[Change, ...]
 
 
 def make_plan(
@@ -175,8 +76,7 @@ class _Planner:
         if self._move_links:
             links += self._moved_links({written.form.id for written in self._desired.links})
         if not self.faults:
-            self._rivals(links)
-            self._joined(links)
+            self._clashes(links)
         return ApplyPlan(tuple(connections), tuple(flows), tuple(links))
 
     def _once(self, kind: str, all_written: Sequence[Written]) -> None:
@@ -350,29 +250,13 @@ class _Planner:
             moved.append(Change("link", link.id, "update", record, tuple(link.connections.values())))
         return moved
 
-    def _rivals(self, changes: Sequence[Change]) -> None:
-        """Links that are on and would write the same object, as far as these files switch one of them on or move it."""
+    def _clashes(self, changes: Sequence[Change]) -> None:
+        """Links that stand in the way of others, as far as these files switch one of them on or move it."""
         changed = {change.id: change.record for change in changes if isinstance(change.record, Link)}
-        met: dict[tuple[str, str], list[tuple[Link, CheckedFlow]]] = {}
-        for link in ({**self._stored.links, **changed}).values():
-            flow = self._flow_of(link) if link.enabled else None
-            if flow is None or flow.option_faults(link.options):
-                continue
-            source = link.connections.get(flow.event_type.partition(".")[0], "")
-            others = met.setdefault((flow.event_type, source), [])
-            for other, other_flow in others:
-                new = next((one.id for one in (link, other) if one.id in changed), None)
-                if new is None or not (actions := flow.rivals(link, other_flow, other)):
-                    continue
-                told = other.id if new == link.id else link.id
-                message = rival_message(new, told, flow.event_type, actions)
-                self.faults.append(self._link_fault(new, message, "flow"))
-            others.append((link, flow))
-
-    def _joined(self, changes: Sequence[Change]) -> None:
-        """Links that would join two places a second time, through other connections."""
-        changed = {change.id: change.record for change in changes if isinstance(change.record, Link)}
-        for id, message in joined_otherwise({**self._stored.links, **changed}.values(), changed, self._places):
+        links = ({**self._stored.links, **changed}).values()
+        for id, message in rivals(links, changed, self._flow_of):
+            self.faults.append(self._link_fault(id, message, "flow"))
+        for id, message in joined_otherwise(links, changed, self._places):
             self.faults.append(self._link_fault(id, message, "connections"))
 
     def _link_fault(self, id: str, message: str, part: str) -> Fault:
@@ -393,20 +277,6 @@ class _Planner:
             except ConfigurationError:
                 self._versions[key] = None
         return self._versions[key]
-
-
-def rival_message(link: str, other: str, event_type: str, actions: Sequence[str]) -> str:
-    return (
-        f"link {link!r} would write the same object as link {other!r}: on {event_type} both do {', '.join(actions)} at "
-        f"the same destination; disable one, or give both flows conditions that exclude each other "
-        f'(data.region == "EU" and data.region == "US")'
-    )
-
-
-def as_stored(record: Row) -> Row:
-    """The record as it reads back from the topic: there a number with a point becomes Decimal, a Decimal a string."""
-    codec = Codec()
-    return codec.decode(type(record), codec.encode(record))
 
 
 def _flow_faults(error: ConfigurationError, file: str) -> list[Fault]:

@@ -102,12 +102,13 @@ def transactional_config(
 ) -> Config:
     """For transactions back to back; reports only failed deliveries (a commit vouches for the others).
 
-    A dead worker's open transaction holds readers up for `transaction.timeout.ms`; a delivery may not outlast it.
+    A dead worker's open transaction holds its successor up for `transaction.timeout.ms`: so it is no longer than the
+    session that a successor waits for anyway (`Settings.session_timeout_seconds`). A delivery may not outlast it.
     """
     own = {
         "transactional.id": transactional_id,
-        "transaction.timeout.ms": 10_000,
-        "delivery.timeout.ms": 10_000,
+        "transaction.timeout.ms": 6_000,
+        "delivery.timeout.ms": 6_000,
         "linger.ms": 0,
         "delivery.report.only.error": True,
     }

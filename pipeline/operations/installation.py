@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.control.files import Desired
     from pipeline.control.manage.flows import Flows
     from pipeline.control.manage.links import Links
-    from pipeline.control.plan import ApplyPlan
+    from pipeline.control.planned import ApplyPlan
     from pipeline.control.secrets import SecretBox
     from pipeline.control.snapshot import ControlSnapshot
     from pipeline.control.store import ControlStore

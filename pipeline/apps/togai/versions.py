@@ -57,7 +57,7 @@ def _of_content(account: Mapping[str, Any]) -> str:
 
 def _kept(value: Any) -> Any:
     """Without what is empty: Togai leaves such fields out or gives null."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):  # as JSON is decoded: `isinstance` of `Mapping` takes ten times as long
         return {name: kept for name, part in value.items() if (kept := _kept(part))}
     return value
 

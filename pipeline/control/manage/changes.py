@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.control.apply import ControlWriter
 from pipeline.control.files import Desired
-from pipeline.control.plan import ApplyPlan
+from pipeline.control.planned import ApplyPlan
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.schemas.records import FlowVersion, Link
 

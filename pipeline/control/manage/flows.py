@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.control.apply import ControlWriter
+from pipeline.control.checked import CheckedFlow
 from pipeline.control.files import Desired
 from pipeline.control.manage.changes import Changed, Planner, carry_out, not_ended
 from pipeline.control.manage.copies import copied
 from pipeline.control.places import Fault, Faults
-from pipeline.control.plan import ApplyPlan, CheckedFlow
+from pipeline.control.planned import ApplyPlan
 from pipeline.control.snapshot import ControlSnapshot
 from pipeline.errors import ConfigurationError, Conflict, NotThere
 from pipeline.schemas.records import FlowVersion

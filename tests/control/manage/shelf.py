@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pipeline.control.files import Desired
 from pipeline.control.manage.flows import Flows
 from pipeline.control.manage.links import Links
-from pipeline.control.plan import ApplyPlan, make_plan
+from pipeline.control.plan import make_plan
+from pipeline.control.planned import ApplyPlan
 from pipeline.control.secrets import SecretBox
 from pipeline.control.snapshot import Controlled, ControlSnapshot, control_key
 from pipeline.operations.installation import flow_check
