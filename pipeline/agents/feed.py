@@ -19,7 +19,7 @@ from pipeline.kafka.batches import BatchConsumer, into_loop
 from pipeline.kafka.clients import KafkaAccess
 
 IN_FLIGHT = 2
-"""Batches out at a time: one in work and one ready for it."""
+"""Batches out at a time: one that is committed, and one that is fetched meanwhile and evaluated next."""
 
 
 class BatchChannel(Channel[Batch]):

@@ -78,6 +78,7 @@ def _produce(batch: Batch, records: Iterable[Record], producer: Producer) -> Non
         places = [f"{topic}[{partition}]@{offset}" for (topic, partition), offset in held.first.items()]
         log.warning("records wait, and what is behind them on their partitions", first=places, reason=held.reason)
         batch.hold(held.first)
+    batch.evaluated()
     fail_point("agents.batch.evaluated")
 
 

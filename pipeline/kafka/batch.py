@@ -33,7 +33,7 @@ class Batch:
     partition that occurs. `group_metadata` was taken with the messages and belongs into the transaction.
     """
 
-    __slots__ = ("_in_work", "_state", "group_metadata", "messages", "number", "offsets", "places")
+    __slots__ = ("_evaluated", "_in_work", "_state", "group_metadata", "messages", "number", "offsets", "places")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Batch:
         self.places: frozenset[Place] = frozenset((o.topic, o.partition) for o in offsets)
         self._in_work = in_work
         self._state = _State.OPEN
+        self._evaluated = False
 
     @property
     def stale(self) -> bool:
@@ -69,6 +70,10 @@ class Batch:
         To be called before the offsets are sent. Everything else goes on meanwhile.
         """
         self._in_work._hold(self, first)
+
+    def evaluated(self) -> None:
+        """All that it comes to is on its way to the brokers. While it waits for them, the next one may be fetched."""
+        self._in_work._note_evaluated(self)
 
     def await_turn(self, timeout: float = 30) -> None:
         """Returns when all batches before it have committed; call it right before the commit.
@@ -151,10 +156,14 @@ class InWork:
             for place in places:
                 self._holds.pop(place, None)
 
-    def wait_until(self, room: int, timeout: float) -> bool:
-        """Whether fewer than `room` batches are out, or a rewind is needed, within `timeout` seconds."""
+    def wait_for_room(self, most: int, timeout: float) -> bool:
+        """Within `timeout` seconds: whether fewer than `most` batches are out, all evaluated, or a rewind is needed."""
+
+        def room() -> bool:
+            return self._rewind or (len(self._open) < most and all(batch._evaluated for batch in self._open))
+
         with self._changed:
-            return self._changed.wait_for(lambda: len(self._open) < room or self._rewind, timeout)
+            return self._changed.wait_for(room, timeout)
 
     def drain(self, places: Collection[Place] | None, timeout: float) -> bool:
         """Waits for the batches that hold records of `places` (None: all); whether they settled in time.
@@ -197,6 +206,11 @@ class InWork:
             batch._stay(first)
             if batch._state is _State.OPEN:
                 self._holds |= first
+
+    def _note_evaluated(self, batch: Batch) -> None:
+        with self._changed:
+            batch._evaluated = True
+            self._changed.notify_all()
 
     def _await_turn(self, batch: Batch, timeout: float) -> None:
         def decided() -> bool:

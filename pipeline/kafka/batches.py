@@ -45,10 +45,11 @@ _log = logging.getLogger(__name__)
 class BatchConsumer:
     """Reads `topics` as a member of `group_id` and calls `deliver(batch)` on its thread, which must not block.
 
-    At most `in_flight` batches are out at a time: one in work and one ready for it. A worker commits a batch in one
-    transaction (`transactions.transact` with `before_commit=batch.await_turn`), then calls `done`, or `failed`: the
-    consumer then goes back to the committed offsets and the records come again. It works on `batch.readable()`, and may
-    `hold` places where something cannot be done yet: they alone are read again, after a while.
+    At most `in_flight` batches are out at a time, and the next one is fetched when all of them are `evaluated`: while
+    they wait for the brokers, not while the interpreter is at work. A worker commits a batch in one transaction
+    (`transactions.transact` with `before_commit=batch.await_turn`), then calls `done`, or `failed`: the consumer then
+    goes back to the committed offsets and the records come again. It works on `batch.readable()`, and may `hold` places
+    where something cannot be done yet: they alone are read again, after a while.
 
     The callbacks run on the consumer's thread: `on_assign` before the first record of a partition (restore state
     there), `on_revoke` after the batches with its records have ended (or `drain_limit` seconds), `on_lost` at once.
@@ -132,7 +133,7 @@ class BatchConsumer:
         if self._in_work.rewind_needed:
             self._rewind(consumer)
         self._heed_holds(consumer)
-        if not self._in_work.wait_until(self._in_flight, _IDLE_SECONDS) or self._in_work.rewind_needed:
+        if not self._in_work.wait_for_room(self._in_flight, _IDLE_SECONDS) or self._in_work.rewind_needed:
             return
         messages = self._take(consumer)
         if messages:

@@ -9,6 +9,7 @@ import itertools
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -48,12 +49,18 @@ REFUSALS = (
 
 
 def run(lab: Lab, rng: random.Random, size: Size) -> Row:
-    """Several pairs at once, as the faults hit all of them.
+    """Several pairs at once, as the faults hit all of them. At length every kind of refusal, in two scenes."""
+    kinds = rng.sample(REFUSALS, len(REFUSALS))
+    if size is Size.SHORT:
+        return _scene(lab, rng, kinds[:2], count=3, accounts=10, seconds=60.0)
+    first, second = (_scene(lab, rng, few, count=4, accounts=50, seconds=400.0) for few in (kinds[:3], kinds[3:]))
+    return first + second
 
-    Of the eight tokens that a connection may ask for: one at the start, two after all tokens died, two or three that
+
+def _scene(lab: Lab, rng: random.Random, refusals: Sequence[Rule], *, count: int, accounts: int, seconds: float) -> Row:
+    """Of the eight tokens that a connection may ask for: one at the start, two after all tokens died, two or three that
     are refused first, and one after the refresh token died.
     """
-    count, accounts, refusals, seconds = {Size.SHORT: (3, 10, 2, 60.0), Size.LONG: (8, 50, 3, 400.0)}[size]
     with lab.fresh() as machine:
         machine.twins.books.clock.advance(rng.choice(SKEWS))
         pairs = [Pair(machine, rng) for _ in range(count)]
@@ -81,7 +88,7 @@ def run(lab: Lab, rng: random.Random, size: Size) -> Row:
             wanted = share * commands
             operator.work_until(partial(_far_enough, progress, wanted, pause), seconds)
             if share == 0.15:
-                _refuse_tokens(machine, rng, refusals)
+                _refuse_tokens(machine, refusals)
             _end(machine, how, rng.choice(pairs))
         operator.work_until(lambda: progress.done, seconds)
         machine.stop()
@@ -92,9 +99,9 @@ def _far_enough(progress: Progress, results: float, after: float) -> bool:
     return progress.results >= results and time.monotonic() >= after
 
 
-def _refuse_tokens(machine: Machine, rng: random.Random, kinds: int) -> None:
-    """Kinds of refusal, each met by the first token request of every connection that comes to it."""
-    for rule in rng.sample(REFUSALS, kinds):
+def _refuse_tokens(machine: Machine, refusals: Sequence[Rule]) -> None:
+    """Each is met by the first token request of every connection that comes to it."""
+    for rule in refusals:
         machine.twins.books.place(msgspec.structs.replace(rule, path="/oauth/*", each=1, times=None, alone=True))
 
 

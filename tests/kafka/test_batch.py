@@ -114,7 +114,7 @@ def test_settling_twice_is_the_same_as_once() -> None:
     batch.failed()
 
     assert not in_work.rewind_needed
-    assert in_work.wait_until(1, AT_ONCE)
+    assert in_work.wait_for_room(1, AT_ONCE)
 
 
 def test_what_is_held_is_not_committed_and_later_batches_leave_its_place_alone() -> None:

@@ -90,6 +90,7 @@ class Worker:
     def _forward(self, producer: Producer, batch: Batch) -> None:
         for message in batch.messages:
             producer.produce(self.target, value=message.value(), partition=message.partition() or 0)
+        batch.evaluated()
 
     def _count(self, outcome: int | str) -> None:
         with self._progress:
@@ -228,15 +229,21 @@ def test_state_is_restored_before_the_first_record_of_a_partition(
     assert all(seen)
 
 
-def test_no_more_batches_are_out_than_allowed(kafka: KafkaAccess, prefix: str) -> None:
+def test_no_more_batches_are_out_than_allowed_and_the_next_comes_when_they_are_evaluated(
+    kafka: KafkaAccess, prefix: str
+) -> None:
     feed(kafka, prefix, range(400))
     out: queue.SimpleQueue[Batch] = queue.SimpleQueue()
     consumer = BatchConsumer(
         kafka, prefix + "group", [prefix + "source"], deliver=out.put, batch_size=10, in_flight=2, drain_limit=0.1
     )
     consumer.start()
-    first, second = out.get(timeout=LONG), out.get(timeout=LONG)
-
+    first = out.get(timeout=LONG)
+    with pytest.raises(queue.Empty):
+        out.get(timeout=0.5)
+    first.evaluated()
+    second = out.get(timeout=LONG)
+    second.evaluated()
     with pytest.raises(queue.Empty):
         out.get(timeout=0.5)
     first.done()
@@ -271,7 +278,7 @@ async def test_a_batch_that_nobody_takes_counts_as_failed() -> None:
     into_loop(asyncio.get_running_loop(), refuse)(batch)
     await failed.wait()
 
-    assert await asyncio.to_thread(in_work.wait_until, 1, LONG)
+    assert await asyncio.to_thread(in_work.wait_for_room, 1, LONG)
     assert in_work.rewind_needed
 
 
