@@ -26,6 +26,7 @@ from confluent_kafka import (
 )
 
 from pipeline.kafka.batch import Batch, InWork, Place
+from pipeline.kafka.callbacks import rebalance_callback
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import KafkaUnavailable
 
@@ -116,7 +117,12 @@ class BatchConsumer:
         try:
             consumer = self._access.consumer(self._group_id)
             try:
-                consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+                consumer.subscribe(
+                    self._topics,
+                    on_assign=rebalance_callback(self._assigned),
+                    on_revoke=rebalance_callback(self._revoked),
+                    on_lost=rebalance_callback(self._lost),
+                )
                 while not self._stopping.is_set():
                     self._step(consumer)
                 self._in_work.drain(None, self._drain_limit)

@@ -25,6 +25,7 @@ from pipeline.control.snapshot import ControlSnapshot
 from pipeline.control.store import ControlTail
 from pipeline.failpoints import fail_point
 from pipeline.flows.wanted import wanted
+from pipeline.kafka.callbacks import rebalance_callback
 from pipeline.kafka.clients import KafkaAccess
 from pipeline.kafka.errors import TransactionAborted
 from pipeline.kafka.partitioner import partition_of
@@ -109,7 +110,10 @@ class Worker:
             self._producer = self._access.transactional_producer(f"{prefix}{GROUP}-{uuid.uuid4()}", overrides=_LARGER)
             self._mappings.catch_up()
             self._consumer.subscribe(
-                list(self._read), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+                list(self._read),
+                on_assign=rebalance_callback(self._on_assign),
+                on_revoke=rebalance_callback(self._on_revoke),
+                on_lost=rebalance_callback(self._on_lost),
             )
             log.info("sink worker started", topics=len(self._read))
             while not self.stopping.is_set():

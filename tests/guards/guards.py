@@ -102,6 +102,15 @@ FENCE = (
         "kafka/test_batch.py::test_after_a_failure_all_that_follow_are_stale_and_reading_goes_back",
     ),
     Guard(
+        "callbacks",
+        "what fails while partitions change hands is an exception, which a worker outlives",
+        "pipeline/kafka/callbacks.py",
+        "except KafkaException as error:",
+        "except StopIteration as error:",
+        "kafka/test_callbacks.py::test_what_fails_in_a_callback_comes_out_as_an_exception",
+        kafka=True,
+    ),
+    Guard(
         "agents-fence",
         "a member that was shut out cannot commit what it decided",
         "pipeline/kafka/transactions.py",
