@@ -224,6 +224,10 @@ class Bench:
         wanted = organization or self.twins.organization
         return sum(entry.writing and entry.organization == wanted for entry in self.twins.books.ledger.entries)
 
+    def under_way(self, organization: str = "") -> int:
+        """Calls that the twin is serving."""
+        return self.twins.books.ledger.in_flight(organization or self.twins.organization)
+
     def state(self, connection: str) -> ConnectionState | None:
         """Its last row."""
         return self.record.states.get(connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.apps.base import DayQuota, Quota
@@ -20,6 +20,12 @@ def minute(calls: int, day: int | None = None) -> Limiter:
     return Limiter(Quota(windows=((calls, 60.0),), day=day, in_flight=5))
 
 
+@example(  # ten that wait for fifty seconds after their intent, and eleven seconds later ten more
+    gaps=[0.0] * 10 + [20.0, 20.0, 20.0, 1.0] + [0.0] * 9,
+    sizes=[1],
+    unused=[0],
+    delays=[50.0] * 13 + [0.0] * 10,
+)
 @given(
     gaps=st.lists(st.floats(0, 20), max_size=200),
     sizes=st.lists(st.integers(1, 3), min_size=1, max_size=50),
@@ -114,10 +120,11 @@ def test_what_was_sent_about_midnight_counts_for_both_days() -> None:
 
 
 def test_a_clock_that_goes_back_over_midnight_and_forth_again_gives_no_day_twice() -> None:
-    limiter = minute(1000, day=10)
-    for at in (MIDNIGHT + 10, MIDNIGHT - 10, MIDNIGHT + 10):
-        limiter.reserve(at, 3)
-    assert limiter.day_calls == 9
+    limiter = minute(1000, day=100)
+    for at in (MIDNIGHT + 1000, MIDNIGHT + 2000, MIDNIGHT - 10, MIDNIGHT + 3000):
+        assert limiter.wait(at, 3, Lane.LIVE) == 0
+        limiter.settle(limiter.reserve(at, 3), 3, 3, at)
+    assert limiter.day_calls == 12
 
 
 def test_another_zone_begins_no_day() -> None:

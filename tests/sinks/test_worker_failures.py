@@ -9,6 +9,10 @@ from tests.sinks.harness import backlog, bench, keyed_to
 
 LATENCY = 0.05
 """Seconds a call takes, so that calls are under way at any moment."""
+SLOW = 1.0
+IN_FLIGHT = 8
+LEARNT = ("partitions lost", "sink worker starts again")
+"""What a worker says that slept for too long: by its group, or by its transaction."""
 
 
 def test_kill_9_in_the_middle_of_200_commands_loses_and_doubles_nothing(
@@ -47,17 +51,20 @@ def test_sigterm_hands_over_without_leaving_a_command_in_doubt(
 def test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_when_it_wakes(
     kafka: KafkaAccess, topic_prefix: str, tmp_path: Path
 ) -> None:
-    with bench(kafka, topic_prefix, tmp_path, session=3, latency=LATENCY) as sinks:
-        sinks.connect()
+    """Paused while every call that may be under way is: none is between its last look at the lease and the wire."""
+    with bench(kafka, topic_prefix, tmp_path, session=3, latency=SLOW) as sinks:
+        sinks.connect(in_flight=IN_FLIGHT)
         sinks.send(backlog(parties=20, versions=10))
         zombie = sinks.start()
-        sinks.until_results(60)
+        sinks.until_results(20)
+        sinks.until(lambda: sinks.under_way() == IN_FLIGHT, "as many calls as may be are under way")
         zombie.pause()
+        sinks.twins.books.twin.latency = LATENCY
         sinks.start()
         sinks.until_results(200)
         calls = sinks.calls()
         zombie.resume()
-        sinks.until(lambda: bool(zombie.said("partitions lost")), "it learns that it has lost its partitions")
+        sinks.until(lambda: any(map(zombie.said, LEARNT)), "it learns that it has lost its partitions")
         sinks.end()
         assert sinks.calls() == calls
         sinks.ended_once()
