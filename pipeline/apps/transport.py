@@ -18,6 +18,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from pipeline.apps.base import Request, Response
+from pipeline.apps.gate import Gate, gated_request
 from pipeline.errors import EffectError, InDoubt, Refused, Retry, Stopped
 
 MAX_IN_FLIGHT = 10
@@ -37,6 +38,7 @@ class HttpTransport:
     At most `max_in_flight` calls run at once; more wait, and give up as `Retry` after `connect_timeout`. All time-outs
     are seconds; `total_timeout` bounds a call from its first byte to the answer's last. Nothing is sent twice, no
     redirect is followed, no cookie is kept. Exceptions name the method, host and path: no query, header or body.
+    Where a `gate` is given and says no right before the first byte of a request, `Withheld` is raised.
     Create it and use it on one event loop, and `close` it there.
     """
 
@@ -49,12 +51,12 @@ class HttpTransport:
         max_in_flight: int = MAX_IN_FLIGHT,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         user_agent: str = "togai-zohobooks-pipeline",
+        gate: Gate | None = None,
     ) -> None:
         self._total_timeout = total_timeout
         self._max_response_bytes = max_response_bytes
-        self._transport = _SendOnce(
-            verify=_trust(), limits=httpx.Limits(max_connections=max_in_flight, keepalive_expiry=KEEPALIVE_SECONDS)
-        )
+        limits = httpx.Limits(max_connections=max_in_flight, keepalive_expiry=KEEPALIVE_SECONDS)
+        self._transport = _SendOnce(limits, gate)
         self._extensions = {"timeout": {"connect": connect_timeout, "read": read_timeout, "pool": connect_timeout}}
         self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
 
@@ -127,13 +129,19 @@ class _SendOnce(AiohttpTransport):
     public switch for it (its own test client sets the same attribute).
     """
 
+    def __init__(self, limits: httpx.Limits, gate: Gate | None) -> None:
+        super().__init__(verify=_trust(), limits=limits)
+        self._request_class = aiohttp.ClientRequest if gate is None else gated_request(gate)
+
     def get_client(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             limit=self.limits.max_connections or MAX_IN_FLIGHT,
             keepalive_timeout=self.limits.keepalive_expiry,
             ssl=self.ssl_context,
         )
-        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), request_class=self._request_class
+        )
         session._retry_connection = False
         return session
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.apps.base import App, DayQuota, Request, Response, Session, Transport
+from pipeline.apps.gate import Withheld
 from pipeline.apps.hiding import hiding
 from pipeline.apps.transport import HttpTransport
 from pipeline.control.secrets import SecretBox, open_secrets
@@ -79,7 +80,12 @@ class _Metered:
         budget.made += 1
         budget.sent = budget.owner.state.now()
         fail_point("sinks.call.sending")
-        response = await self._transport.send(base_url, request)
+        try:
+            response = await self._transport.send(base_url, request)
+        except Withheld:
+            budget.left += 1
+            budget.made -= 1
+            raise
         fail_point("sinks.call.answered")
         budget.day = budget.owner.app.day_quota(response.headers) or budget.day
         return response
@@ -157,6 +163,8 @@ class Caller:
                     assert start.call is not None
                     action = owner.app.actions[start.entry.command.action]
                     value = await action.apply(start.call, line.session)
+        except Withheld:
+            error = Interrupted("the lease ended between two calls of one action") if budget.made else NotStarted()
         except Exception as fault:
             error = fault
             owner.heed(fault)
@@ -179,8 +187,12 @@ class Caller:
         except ConfigurationError as error:
             raise Stopped(str(error)) from error
         quota = state.limiter.quota
-        timeouts: Mapping[str, Any] = {"total_timeout": quota.timeout, "read_timeout": min(20.0, quota.timeout)}
-        api, auth = HttpTransport(max_in_flight=quota.in_flight, **timeouts), HttpTransport(**timeouts)
+        settings: Mapping[str, Any] = {
+            "total_timeout": quota.timeout,
+            "read_timeout": min(20.0, quota.timeout),
+            "gate": lambda: self._lease.held,
+        }
+        api, auth = HttpTransport(max_in_flight=quota.in_flight, **settings), HttpTransport(**settings)
         session = app.session(
             settings=state.settings,
             secrets=secrets,

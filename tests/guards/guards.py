@@ -61,6 +61,23 @@ FENCE = (
         model=True,
     ),
     Guard(
+        "gate",
+        "the lease is asked again where a request's bytes are written",
+        "pipeline/sinks/calls.py",
+        '"gate": lambda: self._lease.held,',
+        '"gate": lambda: True,',
+        f"{_FAILURES}test_a_call_that_was_about_to_leave_when_its_worker_fell_asleep_does_not_leave_when_it_wakes",
+        kafka=True,
+    ),
+    Guard(
+        "gate-of-the-body",
+        "a request with a body is written a turn later, and the gate is asked then too",
+        "pipeline/apps/gate.py",
+        "            if gate():\n",
+        "            if True:\n",
+        "apps/test_gate.py::test_a_gate_that_shuts_before_the_body_is_written_keeps_the_head_back_too",
+    ),
+    Guard(
         "lease-within-session",
         "the lease ends before the session can",
         "pipeline/sinks/timing.py",

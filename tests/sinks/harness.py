@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil  # type: ignore[import-untyped]
 
 from pipeline.apps.registry import load_apps
 from pipeline.apps.transport import HttpTransport
@@ -58,6 +59,11 @@ class SinkProcess:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it is stopped by a signal."""
+        return bool(psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED)
 
     def kill(self) -> None:
         """SIGKILL."""

@@ -70,6 +70,24 @@ def test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_w
         sinks.ended_once()
 
 
+def test_a_call_that_was_about_to_leave_when_its_worker_fell_asleep_does_not_leave_when_it_wakes(
+    kafka: KafkaAccess, topic_prefix: str, tmp_path: Path
+) -> None:
+    with bench(kafka, topic_prefix, tmp_path, session=3, latency=LATENCY) as sinks:
+        sinks.connect()
+        sinks.send(backlog(parties=20, versions=10))
+        zombie = sinks.start(fail_points="sinks.call.sending=stop@40")
+        sinks.until(lambda: zombie.asleep, "it sleeps right before a request")
+        sinks.start()
+        sinks.until_results(200)
+        calls = sinks.calls()
+        zombie.resume()
+        sinks.until(lambda: any(map(zombie.said, LEARNT)), "it learns that it has lost its partitions")
+        sinks.end()
+        assert sinks.calls() == calls
+        sinks.ended_once()
+
+
 def test_two_workers_share_and_one_leaves_and_nothing_is_done_twice(
     kafka: KafkaAccess, topic_prefix: str, tmp_path: Path
 ) -> None:
