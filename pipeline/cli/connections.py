@@ -125,8 +125,10 @@ def _set_paused(id: str, paused: bool, json: bool) -> None:
         stopped = connection_shown(here, id).stopped if paused else stopped
     now = "is paused: its commands wait" if paused else "is not paused: its commands go on"
     text = f"{id} {now}" if changed else f"{id} {now}, as before"
-    if stopped:
-        text += f"; it is stopped: {stopped}" if paused else f"; it was stopped, and is tried again: {stopped}"
+    if stopped and paused:
+        text += f"; it is stopped: {stopped}"
+    elif stopped:
+        text = f"{id} is not paused; it was stopped, and is tried again: {stopped}"
     output.row({"id": id, "paused": paused, "changed": changed, "stopped": stopped}, text)
 
 

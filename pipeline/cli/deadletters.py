@@ -14,6 +14,17 @@ Stage = Annotated[str, typer.Option("--stage", help="Given up here: gateway, dec
 Topic = Annotated[str, typer.Option("--topic", help="That came from this topic.")]
 
 
+LEFT = {
+    "other": "that are not selected",
+    "older": "whose command has a newer letter",
+    "rounds": "that went round as often as --rounds says: raise it once the cause is mended",
+    "bytes": "without anything to send",
+    "too large": "too large for their topic: raise its max.message.bytes",
+    "unreadable": "that cannot be read",
+}
+"""Why a letter is left out."""
+
+
 def register(app: typer.Typer) -> None:
     app.command()(deadletters)
     app.command()(redrive)
@@ -87,8 +98,13 @@ def redrive(
     output.row(
         {"redrive": done.name, "letters": done.total, "groups": done.sent, "left": done.left, "dry_run": not yes}
     )
-    left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.left.items()))
-    output.say(f"{done.total} letters {'sent' if yes else 'would be sent'}" + (f"; left: {left}" if left else ""))
+    output.say(f"{done.total} letters {'sent' if yes else 'would be sent'}")
+    for name, count in sorted(done.sent.items()):
+        output.say(f"  {count} of group {name}")
+    for reason, count in sorted(done.left.items()):
+        output.say(f"  left: {count} {LEFT[reason]}")
+    if not done.total:
+        output.say("what this selection sent before is not sent again; see `pipeline deadletters --group`")
     if not yes and done.total:
         output.say("a dry run: nothing was sent; add --yes")
     if not done.total:

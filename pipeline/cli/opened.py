@@ -19,18 +19,18 @@ def register(app: typer.Typer) -> None:
 
 def doubts(json: Json = False) -> None:
     """Calls whose answer was lost: since when, why, and when each will be settled by repeating the keyed call."""
-    _show(json, "doubt", "intent")
+    _show("Calls in doubt", json, "doubt", "intent")
 
 
 def opened(
     state: Annotated[str, typer.Option("--state", help="intent, queued, waiting, parked, doubt or aside.")] = "",
     json: Json = False,
 ) -> None:
-    """All commands that have no result yet, and what each waits for."""
-    _show(json, *([state] if state else []))
+    """All commands that are not over, and what each waits for; `aside` are those that wait for a person."""
+    _show("Open commands", json, *([state] if state else []))
 
 
-def _show(json: bool, *states: str) -> None:
+def _show(title: str, json: bool, *states: str) -> None:
     from pipeline.cli.installation import installation
     from pipeline.cli.output import Output
     from pipeline.errors import ConfigurationError
@@ -44,10 +44,11 @@ def _show(json: bool, *states: str) -> None:
     output = Output(json=json)
     with installation(say=output.note) as here:
         rows = Opened(here.access, here.topics, here.codec).rows(*asked)
-    output.table("Open commands", COLUMNS, [_row(row) for row in rows])
+        paused = {id_ for id_, connection in here.control().connections.items() if connection.paused}
+    output.table(title, COLUMNS, [_row(row, paused) for row in rows])
 
 
-def _row(row: "LedgerRow") -> dict[str, object]:
+def _row(row: "LedgerRow", paused: set[str]) -> dict[str, object]:
     command = row.command
     return {
         "command": command.id,
@@ -59,5 +60,5 @@ def _row(row: "LedgerRow") -> dict[str, object]:
         "due": row.due,
         "attempts": row.attempts,
         "waits for": row.waits_for,
-        "why": row.reason,
+        "why": row.reason or ("its connection is paused" if command.connection in paused else ""),
     }

@@ -80,7 +80,7 @@ def _say(  # noqa: PLR0917
     from pipeline.operations.parties import Parties
 
     if bool(names) == everyone:
-        raise ConfigurationError("name the parties, or say --all")
+        raise ConfigurationError("name the parties, or say --all, and not both")
     output = Output(json=json)
     with installation(say=output.note) as here:
         source = Parties(here.access, here.topics, here.codec)

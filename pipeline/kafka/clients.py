@@ -102,8 +102,9 @@ def transactional_config(
 ) -> Config:
     """For transactions back to back; reports only failed deliveries (a commit vouches for the others).
 
-    A dead worker's open transaction holds its successor up for `transaction.timeout.ms`: so it is no longer than the
-    session that a successor waits for anyway (`Settings.session_timeout_seconds`). A delivery may not outlast it.
+    A dead worker's open transaction holds its successor up for `transaction.timeout.ms`: so it is as long as the
+    session is by default (`Settings.session_timeout_seconds`), which a successor waits for anyway. A delivery may not
+    outlast it.
     """
     own = {
         "transactional.id": transactional_id,

@@ -70,14 +70,28 @@ def _run(chosen: argparse.Namespace, here: Path) -> list[tuple[Fault, Row]]:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     names = [fault.name for fault in FAULTS]
     parser = argparse.ArgumentParser("python -m tests.faults", description="Prove the promises under fire.")
-    parser.add_argument("--rounds", type=int, default=1, help="how often each fault is run")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same choices")
+    parser.add_argument("--rounds", type=_at_least_one, default=1, help="how often each fault is run (1)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same choices (1)")
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
-    parser.add_argument("--size", type=Size, choices=list(Size), default=Size.LONG, metavar="short|long")
-    parser.add_argument("--jobs", type=int, default=2, help="how many faults at once")
+    parser.add_argument(
+        "--size",
+        type=Size,
+        choices=list(Size),
+        default=Size.LONG,
+        metavar="short|long",
+        help="long, or what every test run does",
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="how many faults at once (2)")
     parser.add_argument("--logs", type=Path, help="keep the logs of roles and brokers there")
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="where faults.json goes")
     return parser.parse_args(arguments)
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("one at least")
+    return number
 
 
 def _say(text: str) -> None:

@@ -107,6 +107,9 @@ def _broker(until: ExitStack) -> Callable[[], str]:
 
 
 def main(arguments: Sequence[str]) -> int:
+    if "--help" in arguments:
+        print(__doc__)
+        return 0
     model = "--model" in arguments
     names = [argument for argument in arguments if argument != "--model"]
     unknown = set(names) - {guard.name for guard in GUARDS}

@@ -38,13 +38,14 @@ NEEDED = (
     "ZohoBooks.settings.READ",
 )
 
+GIVE_IT = "and give it by `pipeline connections rotate`, or in the file by `pipeline apply`"
 REMEDIES = {
     "invalid_client": "the Client ID is not known at {accounts}: check client_id, and that data_center is the one "
     "where the Self Client was made",
     "invalid_client_secret": "the Client Secret is wrong: copy it again from the Self Client of the API console",
     "invalid_code": "the {what} is not valid (a code works once and for some minutes; a refresh token ends when it "
     "is revoked; both only at their own data centre, here {accounts}): make a new one with 'Generate Code' in the "
-    "Self Client of the API console and connect again",
+    f"Self Client of the API console, {GIVE_IT}",
 }
 
 
@@ -214,14 +215,14 @@ def read_answer(response: Response, *, accounts: str, what: str, throttle: float
         )
     error = str(answer.get("error") or "")
     if error.startswith("invalid_"):
-        remedy = REMEDIES.get(error, "make a new code with 'Generate Code' in the Self Client and connect again")
+        remedy = REMEDIES.get(error, f"make a new code with 'Generate Code' in the Self Client, {GIVE_IT}")
         raise Stopped(f"Zoho says {error}: {remedy.format(accounts=host, what=what)}", code=error)
     if response.status == 429 or (response.status == 400 and ("error_description" in answer or "status" in answer)):
         raise Wait(f"{host} throttles token requests", code="token_throttled", delay=timedelta(seconds=throttle))
     if response.status >= 500:
         raise Retry(f"{host} answered HTTP {response.status} instead of a token", code=str(response.status))
     if error:
-        raise Stopped(f"Zoho gives no token: {error[:100]}; connect again with a new code", code=error[:100])
+        raise Stopped(f"Zoho gives no token: {error[:100]}; make a new code, {GIVE_IT}", code=error[:100])
     if not answer.get("access_token"):
         raise Retry(f"{host} answered HTTP {response.status} without an access token", code=str(response.status))
     return answer

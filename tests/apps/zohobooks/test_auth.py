@@ -189,7 +189,7 @@ async def test_a_scope_that_is_missing_stops_the_connection_and_costs_one_token_
 async def test_a_dead_refresh_token_stops_the_connection_with_the_remedy(zoho: Zoho) -> None:
     session = await zoho.session()
     zoho.served.call(zoho.served.twin.state.oauth.revoke_refresh)
-    with pytest.raises(Stopped, match=r"invalid_code: the refresh token is not valid.*connect again"):
+    with pytest.raises(Stopped, match=r"invalid_code: the refresh token is not valid.*connections rotate"):
         await session.send(READ)
 
 
