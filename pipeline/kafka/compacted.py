@@ -49,7 +49,7 @@ class CompactedReader:
     rows of a key: the last one counts.
 
     `stall_limit`: seconds without any progress after which restoring raises. It has to outlast the time the broker
-    takes to abort a dead transaction (`transaction.timeout.ms` 6 s, and its scan), and stay within
+    takes to abort a dead transaction (`transaction.timeout.ms` 10 s, and its scan), and stay within
     `max.poll.interval.ms` where a rebalance callback restores.
     `batch_size`: with rows of some 200 bytes, what 2,000 of them come to stays in the processor's cache; ten thousand
     take half as long again.
