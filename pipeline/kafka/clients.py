@@ -103,8 +103,8 @@ def transactional_config(
     """For transactions back to back; reports only failed deliveries (a commit vouches for the others).
 
     A dead worker's open transaction holds its successor up for `transaction.timeout.ms`; a delivery may not outlast it.
-    It should be longer than the only broker is ever away: Kafka 4.3.1 may leave a transaction open that ran out meanwhile
-    (seen twice, after 9 s with a time-out of 6 s, and after 13 s with 10 s).
+    It should be longer than the only broker is ever away: Kafka 4.3.1 may leave one open that ran out meanwhile (seen
+    twice, after 9 s with a time-out of 6 s, and after 13 s with 10 s).
     """
     own = {
         "transactional.id": transactional_id,

@@ -26,7 +26,7 @@ from tests.operations.views.conftest import Log, open_log
 from tests.operations.views.said import Story
 
 RUNS = 12
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which what has not come will not come."""
 
 
