@@ -105,7 +105,6 @@ def redrive(
         output.say(f"  left: {count} {LEFT[reason]}")
     if not done.total:
         output.say("what this selection sent before is not sent again; see `pipeline deadletters --group`")
-    if not yes and done.total:
-        output.say("a dry run: nothing was sent; add --yes")
-    if not done.total:
         raise typer.Exit(Exit.SOME_FAILED)
+    if not yes:
+        output.say("a dry run: nothing was sent; add --yes")

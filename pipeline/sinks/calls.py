@@ -35,6 +35,10 @@ class _Budget:
     check: bool = False
     day: DayQuota | None = None
 
+    def handed_back(self, why: str) -> Exception:
+        """How an attempt ends that may make no further call."""
+        return Interrupted(why) if self.made else NotStarted()
+
 
 _budget: ContextVar[_Budget] = ContextVar("budget")
 
@@ -71,9 +75,7 @@ class _Metered:
     async def send(self, base_url: str, request: Request) -> Response:
         budget = _budget.get()
         if budget.owner.closing or not self._lease.held or budget.owner.held_up(check=budget.check):
-            if budget.made:
-                raise Interrupted("interrupted between two calls of one action")
-            raise NotStarted
+            raise budget.handed_back("interrupted between two calls of one action")
         if budget.left <= 0:
             raise Interrupted("the calls reserved for this attempt are used up")
         budget.left -= 1
@@ -164,7 +166,7 @@ class Caller:
                     action = owner.app.actions[start.entry.command.action]
                     value = await action.apply(start.call, line.session)
         except Withheld:
-            error = Interrupted("the lease ended between two calls of one action") if budget.made else NotStarted()
+            error = budget.handed_back("the lease ended between two calls of one action")
         except Exception as fault:
             error = fault
             owner.heed(fault)

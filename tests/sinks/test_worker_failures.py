@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.kafka.clients import KafkaAccess
-from tests.sinks.harness import backlog, bench, keyed_to
+from tests.sinks.harness import Bench, SinkProcess, backlog, bench, keyed_to
 
 LATENCY = 0.05
 """Seconds a call takes, so that calls are under way at any moment."""
@@ -60,14 +60,7 @@ def test_a_worker_paused_past_its_session_starts_no_call_and_publishes_nothing_w
         sinks.until(lambda: sinks.under_way() == IN_FLIGHT, "as many calls as may be are under way")
         zombie.pause()
         sinks.twins.books.twin.latency = LATENCY
-        sinks.start()
-        sinks.until_results(200)
-        calls = sinks.calls()
-        zombie.resume()
-        sinks.until(lambda: any(map(zombie.said, LEARNT)), "it learns that it has lost its partitions")
-        sinks.end()
-        assert sinks.calls() == calls
-        sinks.ended_once()
+        does_nothing_when_it_wakes(sinks, zombie)
 
 
 def test_a_call_that_was_about_to_leave_when_its_worker_fell_asleep_does_not_leave_when_it_wakes(
@@ -78,14 +71,19 @@ def test_a_call_that_was_about_to_leave_when_its_worker_fell_asleep_does_not_lea
         sinks.send(backlog(parties=20, versions=10))
         zombie = sinks.start(fail_points="sinks.call.sending=stop@40")
         sinks.until(lambda: zombie.asleep, "it sleeps right before a request")
-        sinks.start()
-        sinks.until_results(200)
-        calls = sinks.calls()
-        zombie.resume()
-        sinks.until(lambda: any(map(zombie.said, LEARNT)), "it learns that it has lost its partitions")
-        sinks.end()
-        assert sinks.calls() == calls
-        sinks.ended_once()
+        does_nothing_when_it_wakes(sinks, zombie)
+
+
+def does_nothing_when_it_wakes(sinks: Bench, zombie: SinkProcess) -> None:
+    """After a successor has done all its work."""
+    sinks.start()
+    sinks.until_results(200)
+    calls = sinks.calls()
+    zombie.resume()
+    sinks.until(lambda: any(map(zombie.said, LEARNT)), "it learns that it has lost its partitions")
+    sinks.end()
+    assert sinks.calls() == calls
+    sinks.ended_once()
 
 
 def test_two_workers_share_and_one_leaves_and_nothing_is_done_twice(
